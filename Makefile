@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# One Makefile: each folder adds a fragment (module.mk) that only uses the macros below.
+#
+#   $(eval $(call library,NAME,SOURCES[,EXTRA_CFLAGS]))          $(B)/lib/libNAME.a
+#   $(eval $(call program,NAME,SOURCES,LIBS[,LDLIBS]))           $(B)/bin/NAME
+#   $(eval $(call test,NAME,SOURCES,LIBS[,LDLIBS]))              $(B)/test/NAME: a cmocka program, run by `make test`
+#   $(eval $(call script_test,PATH[,DEPS[,VARIANTS]]))           an executable that prints TAP, run by `make test`
+#   $(eval $(call fuzz,NAME,SOURCES,LIBS[,LDLIBS]))              $(B)/fuzz/NAME: a libFuzzer target
+#   $(eval $(call build_tool,NAME,SOURCES[,LDLIBS]))             build/gen/bin/NAME: a generator, the same for all variants
+#
+# LIBS are names of our libraries in link order, LDLIBS are flags such as -ljansson. $(call objects,SOURCES[,EXTRA_CFLAGS])
+# names the objects of sources, for rules such as `$(call objects,a.c): | build/gen/a.h`.
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+# Variants: each has its own folder, so that they live side by side.
+ifneq ($(filter default undefined,$(origin CC)),)
+CC := clang-19
+endif
+CXX = $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),$(subst gcc,g++,$(CC)))
+ifneq ($(filter default undefined,$(origin AR)),)
+AR := ar
+endif
+SANITIZE ?=
+IS_CLANG := $(findstring clang,$(CC))
+
+SANITIZE_none :=
+SANITIZE_address := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZE_thread := -fsanitize=thread -fno-omit-frame-pointer
+SANITIZE_fuzzer := $(SANITIZE_address) -fsanitize=fuzzer-no-link -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+VARIANT_none := release
+VARIANT_address := asan
+VARIANT_thread := tsan
+VARIANT_fuzzer := fuzz
+
+SANITIZER := $(or $(strip $(SANITIZE)),none)
+VARIANT := $(VARIANT_$(SANITIZER))
+ifeq ($(VARIANT),)
+$(error SANITIZE=$(SANITIZE) is not one of address, thread, fuzzer)
+endif
+B := build/$(VARIANT)$(if $(IS_CLANG),,-$(notdir $(CC)))
+
+WARNINGS := -Wall -Wextra -Wshadow
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -Ibuild/gen -pthread -fno-strict-aliasing $(WARNINGS) $(CFLAGS) $(SANITIZE_$(SANITIZER))
+ALL_CXXFLAGS := $(patsubst -std=c11,-std=c++17,$(ALL_CFLAGS))
+ALL_LDFLAGS := -pthread $(if $(IS_CLANG),-fuse-ld=lld) $(SANITIZE_$(SANITIZER)) $(LDFLAGS)
+
+# The data path and whatever compiles its code in is built for AVX2 (x86-64-v3).
+V3_FOLDERS := hls/% driver/% build/gen/% tests/hls/% tests/driver/% tools/bench/%
+folder_flags = $(if $(filter $(V3_FOLDERS),$(1)),-march=x86-64-v3) $(if $(filter hls/%,$(1)),-Wconversion)
+
+# V=1 shows whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
+empty :=
+space := $(empty) $(empty)
+
+LIBRARIES :=
+PROGRAMS :=
+OBJECTS :=
+UNIT_TESTS :=
+SCRIPT_TESTS :=
+FUZZERS :=
+
+flag_key = $(subst ",,$(subst ',,$(subst $(space),,$(subst /,_,$(subst =,_,$(strip $(1)))))))
+object = $(B)/obj/$(1)$(if $(strip $(2)),.$(call flag_key,$(2))).o
+objects = $(foreach source,$(1),$(call object,$(source),$(2)))
+archives = $(foreach name,$(1),$(B)/lib/lib$(name).a)
+
+# $(call compile_rule,SOURCE,OBJECT,EXTRA_CFLAGS)
+define compile_rule
+OBJECTS += $(2)
+$(2): $(1) $(B)/flags
+	$$(call say,$(if $(filter %.c,$(1)),CC,CXX),$(1))
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(if $(filter %.c,$(1)),$$(CC) $$(ALL_CFLAGS),$$(CXX) $$(ALL_CXXFLAGS)) $(call folder_flags,$(1)) $(3) -MMD -MP -c -o $$@ $(1)
+endef
+
+# Each pair of source and flags is compiled once, however many programs use it.
+compile_once = $(if $(filter $(call object,$(1),$(2)),$(OBJECTS)),,$(eval $(call compile_rule,$(1),$(call object,$(1),$(2)),$(2))))
+compile = $(foreach source,$(1),$(call compile_once,$(source),$(2)))
+
+# $(call link_rule,TARGET,SOURCES,LIBS,LDLIBS)
+define link_rule
+$(call compile,$(2))
+$(1): $(call objects,$(2)) $(call archives,$(3))
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(if $(filter-out %.c,$(2)),$$(CXX),$$(CC)) $$(ALL_LDFLAGS) -o $$@ $(call objects,$(2)) -Wl,--start-group $(call archives,$(3)) -Wl,--end-group $(4)
+endef
+
+define library
+$(call compile,$(2),$(3))
+LIBRARIES += $(B)/lib/lib$(strip $(1)).a
+$(B)/lib/lib$(strip $(1)).a: $(call objects,$(2),$(3))
+	$$(call say,AR,$$@)
+	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcs $$@ $(call objects,$(2),$(3))
+endef
+
+define program
+PROGRAMS += $(B)/bin/$(strip $(1))
+$(call link_rule,$(B)/bin/$(strip $(1)),$(2),$(3),$(4))
+endef
+
+define test
+UNIT_TESTS += $(B)/test/$(strip $(1))
+$(call link_rule,$(B)/test/$(strip $(1)),$(2),$(3),$(4) -lcmocka)
+endef
+
+# Tests with guests are slow under the sanitizers: they run there only when VARIANTS says so.
+define script_test
+ifneq ($(filter $(VARIANT),$(or $(strip $(3)),$(if $(filter tests/e2e/%,$(1)),release,release asan tsan))),)
+SCRIPT_TESTS += $(strip $(1))
+SCRIPT_DEPS_$(strip $(1)) := $(2)
+endif
+endef
+
+define fuzz
+ifeq ($(VARIANT),fuzz)
+FUZZERS += $(B)/fuzz/$(strip $(1))
+$(call link_rule,$(B)/fuzz/$(strip $(1)),$(2),$(3),$(4) -fsanitize=fuzzer)
+endif
+endef
+
+define build_tool
+build/gen/bin/$(strip $(1)): $(2)
+	$$(call say,TOOL,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) -std=c11 -D_GNU_SOURCE -I. $$(WARNINGS) -O1 -g -o $$@ $(filter %.c,$(2)) $(3)
+endef
+
+# The guest's kernel and initramfs, and a QEMU that speaks vfio-user: what tests with guests depend on.
+GUEST := build/guest/vmlinuz build/guest/initramfs.cpio.zst
+QEMU := build/qemu/qemu-system-x86_64
+
+include $(wildcard hls/module.mk driver/module.mk runtime/module.mk tools/module.mk tests/module.mk)
+
+all: $(LIBRARIES) $(PROGRAMS) ## build everything (SANITIZE=address|thread, CC=gcc, V=1)
+
+$(B)/flags: FORCE
+	@mkdir -p $(@D); new='$(subst ','\'',$(CC) $(ALL_CFLAGS) $(V3_FOLDERS))'; \
+	[ "$$(cat $@ 2>/dev/null)" = "$$new" ] || printf '%s\n' "$$new" > $@
+
+-include $(OBJECTS:.o=.d)
+
+# The stamp carries the content of tools/setup in its name: a changed list of packages is checked again.
+SETUP ?= 1
+SETUP_STAMP := build/setup-$(shell cksum < tools/setup 2>/dev/null | cut -d' ' -f1).done
+setup: $(if $(filter 0,$(SETUP)),,$(SETUP_STAMP)) ## install what is missing (Debian 12 and 13; SETUP=0 skips it)
+$(SETUP_STAMP):
+	$(Q)tools/setup
+	$(Q)mkdir -p build && rm -f build/setup-*.done && touch $@
+
+run: setup ## boot a guest on the card and show it talking to a Linux VXLAN peer
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 all $(GUEST)
+	$(Q)tools/run/run
+
+test: setup ## run all tests (ONLY=pattern for some)
+	$(Q)+tools/test-run $(if $(ONLY),--only '$(ONLY)')
+
+bench: setup ## measure speed (ONLY=prefix for some), results in build/bench/results.jsonl
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 all
+	$(Q)tools/bench/run $(ONLY)
+
+FUZZ_SECONDS ?= 600
+fuzz: setup ## fuzz each parser of foreign bytes (FUZZ_SECONDS=600 each, ONLY=pattern)
+	$(Q)+tools/test-run --variants fuzz --fuzz-seconds $(FUZZ_SECONDS) $(if $(ONLY),--only '$(ONLY)')
+
+C_FILES = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
+format: ## format all C sources
+	$(Q)clang-format-19 -i $(C_FILES)
+
+format-check: ## check the format of all C sources
+	$(Q)clang-format-19 --dry-run -Werror $(C_FILES)
+
+lint: setup ## check format, compilers' warnings, clang-tidy, cppcheck and shellcheck
+	$(Q)+tools/lint
+
+clean: ## remove what was built (the guest and QEMU stay)
+	rm -rf build/release* build/asan* build/tsan* build/fuzz* build/gen build/bench
+
+distclean: ## remove everything that is not in the repository
+	rm -rf build
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# For the test runner: one line per test, `KIND NAME TARGETS`.
+test-list:
+	@:$(foreach t,$(UNIT_TESTS),$(info unit $(t) $(t)))$(foreach t,$(SCRIPT_TESTS),$(info script $(t) $(SCRIPT_DEPS_$(t))))$(foreach t,$(FUZZERS),$(info fuzz $(t) $(t)))
+
+# For lint: the compiler's flags for each C source that a fragment names.
+lint-flags:
+	@:$(foreach o,$(filter %.c.o %.c.,$(OBJECTS)),$(info $(o)))
+
+FORCE:
+.PHONY: all setup run test bench fuzz format format-check lint clean distclean help test-list lint-flags FORCE
