@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel language: what a step kernel may use besides plain C.
+ *
+ * A kernel is one function that performs ONE activation: it reads at most one record from each input stream, writes at
+ * most one to each output stream, changes its state, and returns. An activation whose STREAM_WAIT does not hold has no
+ * effect at all.
+ *
+ *     STEP(tee, struct tee_state *state, STREAM_IN(struct beat, in), STREAM_OUT(struct beat, left))
+ *     {
+ *         STREAM_WAIT(STREAM_CAN_READ(in) && STREAM_CAN_WRITE(left));    first statement; names every stream it may use
+ *         STREAM_READ(struct beat, beat, in);                            declares const struct beat *beat, valid until STEP_END
+ *         STREAM_OPEN(struct beat, copy, left);                          declares struct beat *copy; write EVERY byte
+ *         HLS_COPY(copy, beat, sizeof *copy);
+ *         STREAM_PUSH(struct beat, copy, left);                          not pushed = not sent
+ *         STEP_END;
+ *     }
+ *
+ * STREAM_IN_COND marks an input that is read only in some activations (under a predicate of the state or of another
+ * record). STREAM_WAIT must then say so exactly: `(!state->at_start || STREAM_CAN_READ(command))`. Only kernels marked
+ * ARBITER may use STREAM_CAN_READ or STREAM_CAN_WRITE outside STREAM_WAIT: their output depends on timing.
+ *
+ * In hardware a stream is AXI4-Stream and an activation an issue slot of a pipeline with initiation interval 1. Natively a
+ * stream is a ring of slots in memory (hls/include/fifo.h) and records are read and written in place.
+ */
+#ifndef CIPU_HLS_H
+#define CIPU_HLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Slots are aligned to 64 bytes, so that records start on a cache line. */
+#define HLS_SLOT_BYTES(type) ((uint32_t)((sizeof(type) + 63u) / 64u * 64u))
+
+/* One end of a stream during a run of activations. `checked` is a compile-time constant after inlining: in a chunk that
+ * was sized beforehand nothing is tested and `index` never wraps. */
+struct hls_port {
+    uint8_t *slots;
+    uint32_t index; /* free running */
+    uint32_t limit; /* reader: the tail; writer: head + capacity */
+    uint32_t mask;
+    bool checked;
+};
+
+#define HLS_INLINE static inline __attribute__((always_inline))
+#define STEP(name, ...) HLS_INLINE int name(__VA_ARGS__)
+#define ARBITER(name, ...) HLS_INLINE int name(__VA_ARGS__)
+#define STEP_END return 1
+
+#define STREAM_IN(type, name) struct hls_port *name
+#define STREAM_IN_COND(type, name) struct hls_port *name
+#define STREAM_OUT(type, name) struct hls_port *name
+
+#define STREAM_CAN_READ(port) (!(port)->checked || (port)->index != (port)->limit)
+#define STREAM_CAN_WRITE(port) (!(port)->checked || (port)->index != (port)->limit)
+#define STREAM_WAIT(condition)                                                                                              \
+    do {                                                                                                                   \
+        if (!(condition))                                                                                                  \
+            return 0;                                                                                                      \
+    } while (0)
+
+HLS_INLINE void *hls_slot(const struct hls_port *port, uint32_t slot_bytes)
+{
+    uint32_t index = port->checked ? port->index & port->mask : port->index;
+    return port->slots + (uint64_t)index * slot_bytes;
+}
+
+#define STREAM_READ(type, name, port)                                                                                      \
+    const type *name = (const type *)hls_slot((port), HLS_SLOT_BYTES(type));                                               \
+    (port)->index++
+#define STREAM_OPEN(type, name, port) type *name = (type *)hls_slot((port), HLS_SLOT_BYTES(type))
+#define STREAM_PUSH(type, name, port) (void)(name), (port)->index++
+
+/* Copies and clears of constant size; in hardware wires. */
+#define HLS_COPY(to, from, bytes) memcpy((to), (from), (bytes))
+#define HLS_ZERO(to, bytes) memset((to), 0, (bytes))
+
+typedef uint8_t hls_vector __attribute__((vector_size(64), aligned(1), may_alias));
+
+/* to[0..63] = bytes shift..shift+63 of the 128 bytes {first, second}; shift is a constant 0..64. */
+#if defined(__clang__)
+#define HLS_SHUFFLE_1(k, i) ((k) + (i))
+#define HLS_SHUFFLE_8(k, i)                                                                                                \
+    HLS_SHUFFLE_1(k, i), HLS_SHUFFLE_1(k, (i) + 1), HLS_SHUFFLE_1(k, (i) + 2), HLS_SHUFFLE_1(k, (i) + 3),                 \
+        HLS_SHUFFLE_1(k, (i) + 4), HLS_SHUFFLE_1(k, (i) + 5), HLS_SHUFFLE_1(k, (i) + 6), HLS_SHUFFLE_1(k, (i) + 7)
+#define HLS_ALIGN(to, first, second, shift)                                                                                \
+    do {                                                                                                                   \
+        hls_vector hls_a = *(const hls_vector *)(const void *)(first);                                                     \
+        hls_vector hls_b = *(const hls_vector *)(const void *)(second);                                                    \
+        *(hls_vector *)(void *)(to) = __builtin_shufflevector(                                                             \
+            hls_a, hls_b, HLS_SHUFFLE_8(shift, 0), HLS_SHUFFLE_8(shift, 8), HLS_SHUFFLE_8(shift, 16),                     \
+            HLS_SHUFFLE_8(shift, 24), HLS_SHUFFLE_8(shift, 32), HLS_SHUFFLE_8(shift, 40), HLS_SHUFFLE_8(shift, 48),       \
+            HLS_SHUFFLE_8(shift, 56));                                                                                     \
+    } while (0)
+#else
+#define HLS_ALIGN(to, first, second, shift)                                                                                \
+    do {                                                                                                                   \
+        memcpy((uint8_t *)(to), (const uint8_t *)(first) + (shift), 64 - (shift));                                         \
+        memcpy((uint8_t *)(to) + (64 - (shift)), (const uint8_t *)(second), (shift));                                      \
+    } while (0)
+#endif
+
+/* to[0..bytes-1] = from[offset..], zeros beyond from_bytes. `bytes` and `from_bytes` are constants; the offset is data: in
+ * hardware a shifter in powers of two, so use it under the narrowest condition. */
+#define HLS_WINDOW(to, bytes, from, from_bytes, offset) hls_window((uint8_t *)(to), (bytes), (from), (from_bytes), (offset))
+
+HLS_INLINE void hls_window(uint8_t *to, uint32_t bytes, const uint8_t *from, uint32_t from_bytes, uint32_t offset)
+{
+    if (offset + bytes <= from_bytes) {
+        memcpy(to, from + offset, bytes);
+    } else {
+        for (uint32_t i = 0; i < bytes; i++)
+            to[i] = offset + i < from_bytes ? from[offset + i] : 0;
+    }
+}
+
+/* Fields of network headers: big endian. */
+HLS_INLINE uint16_t hls_be16(const uint8_t *bytes)
+{
+    return (uint16_t)((uint32_t)bytes[0] << 8 | bytes[1]);
+}
+
+HLS_INLINE uint32_t hls_be32(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+HLS_INLINE void hls_put_be16(uint8_t *bytes, uint32_t value)
+{
+    bytes[0] = (uint8_t)(value >> 8);
+    bytes[1] = (uint8_t)value;
+}
+
+HLS_INLINE void hls_put_be32(uint8_t *bytes, uint32_t value)
+{
+    hls_put_be16(bytes, value >> 16);
+    hls_put_be16(bytes + 2, value & 0xffff);
+}
+
+#endif
