@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "driver/host.h"
+#include "hls/include/flow.h"
 
 struct net;
 
