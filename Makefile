@@ -135,7 +135,7 @@ build/gen/bin/$(strip $(1)): $(2)
 endef
 
 # The guest's kernel and initramfs, and a QEMU that speaks vfio-user: what tests with guests depend on.
-GUEST := build/guest/vmlinuz build/guest/initramfs.cpio.zst
+GUEST := build/guest/vmlinuz build/guest/initramfs.cpio
 QEMU := build/qemu/qemu-system-x86_64
 
 include $(wildcard hls/module.mk driver/module.mk runtime/module.mk tools/module.mk tests/module.mk)
@@ -188,7 +188,7 @@ distclean: ## remove everything that is not in the repository
 	rm -rf build
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(filter Makefile %.mk,$(MAKEFILE_LIST))
 
 # For the test runner: one line per test, `KIND NAME TARGETS`.
 test-list:
@@ -199,4 +199,4 @@ lint-flags:
 	@:$(foreach o,$(filter %.c.o %.c.,$(OBJECTS)),$(info $(o)))
 
 FORCE:
-.PHONY: all setup run test bench fuzz format format-check lint clean distclean help test-list lint-flags FORCE
+.PHONY: all setup run test bench fuzz format format-check lint clean distclean help test-list lint-flags guest FORCE
