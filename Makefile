@@ -120,8 +120,9 @@ SCRIPT_DEPS_$(strip $(1)) := $(2)
 endif
 endef
 
+# libFuzzer is clang's.
 define fuzz
-ifeq ($(VARIANT),fuzz)
+ifeq ($(VARIANT)$(IS_CLANG),fuzzclang)
 FUZZERS += $(B)/fuzz/$(strip $(1))
 $(call link_rule,$(B)/fuzz/$(strip $(1)),$(2),$(3),$(4) -fsanitize=fuzzer)
 endif
@@ -161,7 +162,7 @@ run: setup ## boot a guest on the card and show it talking to a Linux VXLAN peer
 	$(Q)tools/run/run
 
 test: setup ## run all tests (ONLY=pattern for some)
-	$(Q)+tools/test-run $(if $(ONLY),--only '$(ONLY)')
+	$(Q)tools/test-run $(if $(ONLY),--only '$(ONLY)')
 
 bench: setup ## measure speed (ONLY=prefix for some), results in build/bench/results.jsonl
 	$(Q)+$(MAKE) --no-print-directory SETUP=0 all
@@ -169,7 +170,7 @@ bench: setup ## measure speed (ONLY=prefix for some), results in build/bench/res
 
 FUZZ_SECONDS ?= 600
 fuzz: setup ## fuzz each parser of foreign bytes (FUZZ_SECONDS=600 each, ONLY=pattern)
-	$(Q)+tools/test-run --variants fuzz --fuzz-seconds $(FUZZ_SECONDS) $(if $(ONLY),--only '$(ONLY)')
+	$(Q)tools/test-run --variants fuzz --fuzz-seconds $(FUZZ_SECONDS) $(if $(ONLY),--only '$(ONLY)')
 
 C_FILES = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 format: ## format all C sources
@@ -190,9 +191,9 @@ distclean: ## remove everything that is not in the repository
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(filter Makefile %.mk,$(MAKEFILE_LIST))
 
-# For the test runner: one line per test, `KIND NAME TARGETS`.
+# For the test runner: where the variant is built, then one line per test: `KIND NAME TARGETS`.
 test-list:
-	@:$(foreach t,$(UNIT_TESTS),$(info unit $(t) $(t)))$(foreach t,$(SCRIPT_TESTS),$(info script $(t) $(SCRIPT_DEPS_$(t))))$(foreach t,$(FUZZERS),$(info fuzz $(t) $(t)))
+	@:$(info folder $(B))$(foreach t,$(UNIT_TESTS),$(info unit $(t) $(t)))$(foreach t,$(SCRIPT_TESTS),$(info script $(t) $(SCRIPT_DEPS_$(t))))$(foreach t,$(FUZZERS),$(info fuzz $(t) $(t)))
 
 # For lint: the compiler's flags for each C source that a fragment names.
 lint-flags:
