@@ -63,6 +63,7 @@ space := $(empty) $(empty)
 LIBRARIES :=
 PROGRAMS :=
 OBJECTS :=
+TOOL_SOURCES :=
 UNIT_TESTS :=
 SCRIPT_TESTS :=
 FUZZERS :=
@@ -75,10 +76,12 @@ archives = $(foreach name,$(1),$(B)/lib/lib$(name).a)
 # $(call compile_rule,SOURCE,OBJECT,EXTRA_CFLAGS)
 define compile_rule
 OBJECTS += $(2)
+SOURCE_$(2) := $(1)
+FLAGS_$(2) := $(call folder_flags,$(1)) $(3)
 $(2): $(1) $(B)/flags
 	$$(call say,$(if $(filter %.c,$(1)),CC,CXX),$(1))
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$(if $(filter %.c,$(1)),$$(CC) $$(ALL_CFLAGS),$$(CXX) $$(ALL_CXXFLAGS)) $(call folder_flags,$(1)) $(3) -MMD -MP -c -o $$@ $(1)
+	$$(Q)$(if $(filter %.c,$(1)),$$(CC) $$(ALL_CFLAGS),$$(CXX) $$(ALL_CXXFLAGS)) $$(FLAGS_$(2)) -MMD -MP -c -o $$@ $(1)
 endef
 
 # Each pair of source and flags is compiled once, however many programs use it.
@@ -129,6 +132,7 @@ endif
 endef
 
 define build_tool
+TOOL_SOURCES += $(filter %.c,$(2))
 build/gen/bin/$(strip $(1)): $(2)
 	$$(call say,TOOL,$$@)
 	$$(Q)mkdir -p $$(@D)
@@ -180,7 +184,8 @@ format-check: ## check the format of all C sources
 	$(Q)clang-format-19 --dry-run -Werror $(C_FILES)
 
 lint: setup ## check format, compilers' warnings, clang-tidy, cppcheck and shellcheck
-	$(Q)+tools/lint
+	$(Q)+$(MAKE) -s --no-print-directory SETUP=0 all
+	$(Q)tools/lint
 
 clean: ## remove what was built (the guest and QEMU stay)
 	rm -rf build/release* build/asan* build/tsan* build/fuzz* build/gen build/bench
@@ -195,9 +200,9 @@ help: ## show this
 test-list:
 	@:$(info folder $(B))$(foreach t,$(UNIT_TESTS),$(info unit $(t) $(t)))$(foreach t,$(SCRIPT_TESTS),$(info script $(t) $(SCRIPT_DEPS_$(t))))$(foreach t,$(FUZZERS),$(info fuzz $(t) $(t)))
 
-# For lint: the compiler's flags for each C source that a fragment names.
+# For lint: each C source of the variant with its compiler's flags.
 lint-flags:
-	@:$(foreach o,$(filter %.c.o %.c.,$(OBJECTS)),$(info $(o)))
+	@:$(foreach o,$(filter %.o,$(OBJECTS)),$(if $(filter %.c,$(SOURCE_$(o))),$(info $(SOURCE_$(o)) $(ALL_CFLAGS) $(FLAGS_$(o)))))$(foreach s,$(TOOL_SOURCES),$(info $(s) $(ALL_CFLAGS)))
 
 FORCE:
 .PHONY: all setup run test bench fuzz format format-check lint clean distclean help test-list lint-flags guest FORCE
