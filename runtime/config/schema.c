@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/config/schema.h"
+
+#include "hls/include/beat.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* An IP packet of this size, a VLAN tag and an Ethernet header are the largest packet. */
+#define MTU_MAX      (PACKET_BYTES_MAX - 18)
+#define MTU_MIN      576
+#define FUNCTION_MAX (CARD_FUNCTIONS - 2)
+
+static const char *const port_modes[] = {"access", "uplink", NULL};
+static const char *const function_types[] = {"virtio-net", "access", NULL};
+
+#define AT(structure, member) .offset = offsetof(structure, member)
+
+static const struct field port_fields[] = {
+    {"id", FIELD_UNSIGNED, AT(struct net_port, id), .required = true, .maximum = CARD_PORTS - 1},
+    {"mode", FIELD_CHOICE, AT(struct net_port, uplink), .required = true, .choices = port_modes},
+    {"function", FIELD_UNSIGNED, AT(struct net_port, function), .maximum = FUNCTION_MAX},
+    {"mac", FIELD_MAC, AT(struct net_port, mac), .required = true},
+    {"ipv4", FIELD_INTERFACE, AT(struct net_port, ipv4), .family = 4},
+    {"ipv6", FIELD_INTERFACE, AT(struct net_port, ipv6), .family = 6},
+    {"gateway4", FIELD_ADDRESS, AT(struct net_port, gateway4), .family = 4},
+    {"gateway6", FIELD_ADDRESS, AT(struct net_port, gateway6), .family = 6},
+    {"mtu", FIELD_UNSIGNED, AT(struct net_port, mtu), .minimum = MTU_MIN, .maximum = MTU_MAX},
+};
+
+static const struct field vpc_fields[] = {
+    {"name", FIELD_NAME, AT(struct net_vpc, name), .required = true},
+    {"vni", FIELD_UNSIGNED, AT(struct net_vpc, vni), .required = true, .minimum = 1, .maximum = 0xffffff},
+    {"mac", FIELD_MAC, AT(struct net_vpc, mac), .required = true},
+    {"gateways", FIELD_INTERFACE, AT(struct net_vpc, gateways), .list = NET_GATEWAYS,
+     .count_offset = offsetof(struct net_vpc, gateway_count)},
+    {"mtu", FIELD_UNSIGNED, AT(struct net_vpc, mtu), .minimum = MTU_MIN, .maximum = MTU_MAX},
+};
+
+static const struct field function_fields[] = {
+    {"id", FIELD_UNSIGNED, AT(struct function_settings, net.id), .required = true, .maximum = FUNCTION_MAX},
+    {"name", FIELD_NAME, AT(struct function_settings, net.name), .required = true},
+    {"type", FIELD_CHOICE, AT(struct function_settings, access), .choices = function_types},
+    {"vpc", FIELD_NAME, AT(struct function_settings, net.vpc), .required = true},
+    {"mac", FIELD_MAC, AT(struct function_settings, net.mac), .required = true},
+    {"addresses", FIELD_PREFIX, AT(struct function_settings, net.addresses), .list = NET_ADDRESSES,
+     .count_offset = offsetof(struct function_settings, net.address_count)},
+    {"socket", FIELD_SOCKET, AT(struct function_settings, socket)},
+    {"mtu", FIELD_UNSIGNED, AT(struct function_settings, mtu), .minimum = MTU_MIN, .maximum = MTU_MAX},
+    {"queue-size", FIELD_UNSIGNED, AT(struct function_settings, queue_size), .power_of_two = true, .minimum = 2,
+     .maximum = 32768},
+};
+
+static const struct field route_fields[] = {
+    {"vpc", FIELD_NAME, AT(struct net_route, vpc), .required = true},
+    {"prefix", FIELD_PREFIX, AT(struct net_route, prefix), .required = true},
+    {"via", FIELD_ADDRESS, AT(struct net_route, remote), .required = true},
+    {"mac", FIELD_MAC, AT(struct net_route, mac), .present_offset = offsetof(struct net_route, has_mac)},
+};
+
+const struct schema port_schema = {"port", port_fields, COUNT(port_fields)};
+const struct schema vpc_schema = {"vpc", vpc_fields, COUNT(vpc_fields)};
+const struct schema function_schema = {"function", function_fields, COUNT(function_fields)};
+const struct schema route_schema = {"route", route_fields, COUNT(route_fields)};
