@@ -1,3 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 E2E_DEPS := all $(GUEST) $(QEMU)
 $(eval $(call script_test,tests/e2e/test_guest_linux_peer.sh,$(E2E_DEPS)))
+$(eval $(call script_test,tests/e2e/test_wire.sh,$(E2E_DEPS)))
+$(eval $(call script_test,tests/e2e/test_tenants.sh,$(E2E_DEPS)))
+$(eval $(call script_test,tests/e2e/test_restart.sh,$(E2E_DEPS)))
