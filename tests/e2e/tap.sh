@@ -3,7 +3,7 @@
 #
 # TAP for bash tests: check NAME COMMAND...; tap_done at the end.
 
-tap_count=0 tap_failed=0
+tap_count=0 tap_failed=0 tap_output=$(mktemp)
 
 tap_result() { # STATUS NAME
     tap_count=$((tap_count + 1))
@@ -15,21 +15,25 @@ tap_result() { # STATUS NAME
     fi
 }
 
-# check NAME COMMAND...: passes if the command does.
+# check NAME COMMAND...: passes if the command does. The command runs in this shell: what it starts can be waited for.
 check() {
-    local name=$1 output status
+    local name=$1 status
     shift
-    output=$("$@" 2>&1)
+    "$@" >"$tap_output" 2>&1
     status=$?
     tap_result "$status" "$name"
-    [ "$status" = 0 ] || printf '%s\n' "$output" | tail -n 60 | sed 's/^/# /'
+    [ "$status" = 0 ] || tail -n 60 "$tap_output" | sed 's/^/# /'
 }
 
 # check_not NAME COMMAND...: passes if the command fails.
 check_not() {
     local name=$1
     shift
-    check "$name" eval "! $(printf '%q ' "$@")"
+    check "$name" tap_fails "$@"
+}
+
+tap_fails() {
+    ! "$@"
 }
 
 tap_skip_all() {
@@ -38,6 +42,7 @@ tap_skip_all() {
 }
 
 tap_done() {
+    rm -f "$tap_output"
     echo "1..$tap_count"
     exit "$((tap_failed > 0))"
 }
