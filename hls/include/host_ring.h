@@ -32,7 +32,7 @@ enum host_ring {
 /* The ring's index line in host memory, written by the card. */
 struct ring_index {
     uint32_t index;   /* consumer (COMMAND, INJECT) or producer (others) */
-    uint32_t dropped; /* records dropped because the ring was full */
+    uint32_t dropped; /* records dropped because the ring was full; COMMAND, INJECT: doorbells that contradict the ring */
     uint8_t reserved[56];
 };
 
