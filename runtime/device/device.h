@@ -34,6 +34,9 @@ struct device_region {
 struct device_memory_messages {
     int (*read)(void *context, uint64_t address, void *data, size_t bytes);
     int (*write)(void *context, uint64_t address, const void *data, size_t bytes);
+    /* While cancelled, calls that wait and new ones return -ECANCELED at once: a device stops its own threads on the frontend's
+     * thread, which takes in no answers meanwhile. */
+    void (*cancel)(void *context, bool cancelled);
     void *context;
 };
 
