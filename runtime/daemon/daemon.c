@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/daemon/daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/daemon/log.h"
+
+static int add_ports(struct daemon *daemon, const struct config *config, struct cipu_error *error)
+{
+    int result = 0;
+    for (size_t i = 0; i < config->port_count && result == 0; i++)
+        result = net_port_set(daemon->net, &config->ports[i].port, error);
+    return result;
+}
+
+static int add_objects(struct daemon *daemon, const struct config *config, struct cipu_error *error)
+{
+    int result = add_ports(daemon, config, error);
+    for (size_t i = 0; i < config->vpc_count && result == 0; i++)
+        result = daemon_vpc_add(daemon, &config->vpcs[i].vpc, ORIGIN_FILE, error);
+    for (size_t i = 0; i < config->route_count && result == 0; i++)
+        result = daemon_route_add(daemon, &config->routes[i].route, ORIGIN_FILE, error);
+    for (size_t i = 0; i < config->function_count && result == 0; i++)
+        result = daemon_function_add(daemon, &config->functions[i].function, ORIGIN_FILE, error);
+    return result;
+}
+
+static int open_card(struct daemon *daemon, const struct config *config, struct cipu_error *error)
+{
+    struct net_settings settings = {.flow_idle_ms = config->flow_idle * 1000};
+    int result = cipu_card_open(config->card, &daemon->card, error);
+    if (result == 0)
+        result = cipu_host_open(daemon->card, &daemon->host, error);
+    if (result == 0)
+        result = net_create(daemon->card, daemon->host, &settings, &daemon->net, error);
+    if (result == 0)
+        net_on_event(daemon->net, daemon_card_event, daemon);
+    return result;
+}
+
+int daemon_open(struct daemon *daemon, struct config *config, struct event_base *base, struct cipu_error *error)
+{
+    *daemon = (struct daemon){
+        .config_path = daemon->config_path,
+        .config = config,
+        .base = base,
+        .map_doorbells = strstr(config->card, "poll=always") != NULL,
+    };
+    pthread_mutex_init(&daemon->functions_lock, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &daemon->started);
+    int result = open_card(daemon, config, error);
+    if (result == 0)
+        result = add_objects(daemon, config, error);
+    if (result < 0)
+        daemon_close(daemon);
+    return result;
+}
+
+void daemon_close(struct daemon *daemon)
+{
+    uint64_t bytes;
+    daemon_capture_stop(daemon, &bytes, NULL);
+    for (unsigned i = 0; i < CARD_FUNCTIONS; i++)
+        if (daemon->functions[i])
+            daemon_function_remove(daemon, i, NULL);
+    if (daemon->net)
+        net_destroy(daemon->net);
+    if (daemon->host)
+        cipu_host_close(daemon->host);
+    if (daemon->card)
+        cipu_card_close(daemon->card);
+    free(daemon->vpcs);
+    free(daemon->routes);
+    config_free(daemon->config);
+    pthread_mutex_destroy(&daemon->functions_lock);
+}
