@@ -3,17 +3,9 @@
 #
 # The guest runs a script with what it needs, its status comes back, and it ends with its launcher.
 set -u
+. tests/e2e/tap.sh
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-echo 1..6
-
-number=0
-check() {
-    local title=$1
-    shift
-    number=$((number + 1))
-    if "$@" >&2; then echo "ok $number - $title"; else echo "not ok $number - $title"; fi
-}
 
 boot() { # SCRIPT STATUS OPTION...: the guest's script ends with STATUS
     printf '%s\n' "$1" >"$scratch/script"
@@ -22,7 +14,7 @@ boot() { # SCRIPT STATUS OPTION...: the guest's script ends with STATUS
     tools/guest/boot -r "$scratch/script" -l "$scratch/console" "$@"
     local status=$?
     cat "$scratch/console"
-    [ $status = "$expected" ]
+    [ "$status" = "$expected" ]
 }
 
 printf '#!/bin/sh\necho passed-by-fw-cfg\n' >"$scratch/file"
@@ -47,16 +39,17 @@ ends_with_launcher() {
     tools/guest/boot -r "$scratch/script" -l "$scratch/console" &
     local launcher=$! qemu='' try
     for try in {1..50}; do
-        qemu=$(qemu_of $launcher) && break
+        qemu=$(qemu_of "$launcher") && break
         sleep 0.1
     done
-    kill -KILL $launcher
-    wait $launcher
+    kill -KILL "$launcher"
+    wait "$launcher"
     for try in {1..50}; do
-        [ -n "$qemu" ] && ! kill -0 "$qemu" && return 0
+        [ -n "$qemu" ] && ! kill -0 "$qemu" 2>/dev/null && return 0
         sleep 0.1
     done
     echo "QEMU ${qemu:-not seen} after $((try / 10)) s" >&2
     return 1
 }
-check 'QEMU ends with a killed launcher' ends_with_launcher 2>/dev/null
+check 'QEMU ends with a killed launcher' ends_with_launcher
+tap_done

@@ -3,21 +3,10 @@
 #
 # Two peers, joined by a bridge where the card would be, reach each other through VXLAN; nothing is left behind. Needs root.
 set -u
+. tests/e2e/tap.sh
 . tools/run/peer.sh
 
-if ! peer_possible; then
-    echo '1..0 # SKIP network namespaces need root'
-    exit 0
-fi
-echo 1..8
-
-number=0
-check() {
-    local title=$1
-    shift
-    number=$((number + 1))
-    if "$@" >&2; then echo "ok $number - $title"; else echo "not ok $number - $title"; fi
-}
+peer_possible || tap_skip_all 'network namespaces need root'
 
 leftovers() {
     ip netns list | grep "cipu-$$-" || ip -o link | grep -E " (c$$|b$$)"
@@ -54,4 +43,5 @@ peer_iperf3 right
 check 'TCP through VXLAN over IPv4' transfers 10.9.0.2
 check 'TCP through VXLAN over IPv6' transfers fd00::2
 clean
-check 'nothing is left' eval '! leftovers'
+check_not 'nothing is left' leftovers
+tap_done
