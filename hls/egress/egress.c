@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sends each packet where the rewriter addressed it: a port, a function, the host; and commands, which have passed all
+ * tables by now, back as completions, with the counter that they asked for.
+ */
+#include "hls/include/hls.h"
+#include "hls/include/host_ring.h"
+#include "hls/include/packet.h"
+
+enum egress_output {
+    EGRESS_NONE = 0,
+    EGRESS_PORT0 = 1,
+    EGRESS_PORT1 = 2,
+    EGRESS_FUNCTION = 3,
+    EGRESS_HOST = 4,
+    EGRESS_COMPLETION = 5,
+};
+
+struct egress_state {
+    struct command_entry asking; /* waits for its counter */
+    uint8_t waiting;
+    uint8_t inside; /* 1: the packet has not ended */
+    uint8_t output; /* enum egress_output of that packet */
+};
+
+HLS_INLINE uint8_t egress_output(const struct beat_meta *meta)
+{
+    uint8_t output = EGRESS_NONE;
+    if (meta->source == ENDPOINT_NONE)
+        output = EGRESS_COMPLETION;
+    else if (meta->destination == ENDPOINT_PORT)
+        output = meta->destination_id == 0 ? (uint8_t)EGRESS_PORT0 : (uint8_t)EGRESS_PORT1;
+    else if (meta->destination == ENDPOINT_FUNCTION)
+        output = EGRESS_FUNCTION;
+    else if (meta->destination == ENDPOINT_HOST)
+        output = EGRESS_HOST;
+    return output;
+}
+
+#define EGRESS_SEND(port)                                                                                              \
+    do {                                                                                                               \
+        STREAM_OPEN(struct beat, sent, port);                                                                          \
+        HLS_COPY(sent, beat, sizeof *sent);                                                                            \
+        STREAM_PUSH(struct beat, sent, port);                                                                          \
+    } while (0)
+
+STEP(egress, struct egress_state *state, STREAM_IN_COND(struct beat, in),
+     STREAM_IN_COND(struct statistic_answer, answer), STREAM_OUT(struct beat, port0), STREAM_OUT(struct beat, port1),
+     STREAM_OUT(struct beat, function), STREAM_OUT(struct beat, host), STREAM_OUT(struct command_entry, completion))
+{
+    STREAM_WAIT((state->waiting ? STREAM_CAN_READ(answer) : STREAM_CAN_READ(in)) && STREAM_CAN_WRITE(port0) &&
+                STREAM_CAN_WRITE(port1) && STREAM_CAN_WRITE(function) && STREAM_CAN_WRITE(host) &&
+                STREAM_CAN_WRITE(completion));
+    STREAM_OPEN(struct command_entry, completed, completion);
+    if (state->waiting) {
+        STREAM_READ(struct statistic_answer, counter, answer);
+        HLS_COPY(completed, &state->asking, sizeof *completed);
+        HLS_COPY(completed->data, counter, sizeof *counter);
+        STREAM_PUSH(struct command_entry, completed, completion);
+        state->waiting = 0;
+    } else {
+        STREAM_READ(struct beat, beat, in);
+        uint8_t output = state->inside ? state->output : egress_output(&beat->meta);
+        if (output == EGRESS_PORT0) {
+            EGRESS_SEND(port0);
+        } else if (output == EGRESS_PORT1) {
+            EGRESS_SEND(port1);
+        } else if (output == EGRESS_FUNCTION) {
+            EGRESS_SEND(function);
+        } else if (output == EGRESS_HOST) {
+            EGRESS_SEND(host);
+        } else if (output == EGRESS_COMPLETION) {
+            struct command_entry entry;
+            HLS_COPY(&entry, beat->data, sizeof entry);
+            if (entry.opcode == COMMAND_STATISTIC_READ && entry.status == STATUS_OK) {
+                HLS_COPY(&state->asking, &entry, sizeof entry);
+                state->waiting = 1;
+            } else {
+                HLS_COPY(completed, &entry, sizeof entry);
+                STREAM_PUSH(struct command_entry, completed, completion);
+            }
+        }
+        state->inside = !beat->meta.last;
+        state->output = output;
+    }
+    STEP_END;
+}

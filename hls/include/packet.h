@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records of the packet pipeline, from the window of a packet's first bytes to the command that rewrites it.
+ *
+ *     ingress -> split -> parse -> match_bucket -> match_way -> match_entry -> apply -> rewrite -> egress
+ *                  \---------------------------- beats ---------------------------------^
+ *
+ * Control commands travel in band as packets of one beat with meta.source = ENDPOINT_NONE, so a table changes between two
+ * packets and every kernel behind ingress is a function of its inputs alone. A memory write has no answer, but every record
+ * waits for one line at each table; so a command that writes a table goes twice: first as COMMAND_WRITE, which has no beat
+ * and ends in the kernel that writes, then as COMMAND_WHOLE, which only comes out at the end.
+ */
+#ifndef CIPU_PACKET_H
+#define CIPU_PACKET_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hls/include/beat.h"
+#include "hls/include/flow.h"
+
+#define WINDOW_BYTES 192u
+#define INNER_BYTES_MAX 78u                                /* Ethernet, two tags, IPv6, UDP, VXLAN */
+#define INNER_WINDOW_BYTES (WINDOW_BYTES - INNER_BYTES_MAX) /* what the window holds of every inner frame */
+
+/* meta.source_id of a command. */
+enum command_part {
+    COMMAND_WHOLE = 0,
+    COMMAND_WRITE = 1,
+};
+
+/* The first bytes of a packet, zeros beyond its end. */
+struct window {
+    uint8_t data[WINDOW_BYTES];
+    struct beat_meta meta; /* of the packet's first beat */
+};
+
+enum verdict {
+    VERDICT_LOOKUP = 0,  /* the key decides */
+    VERDICT_ACTION = 1,  /* match.action decides */
+    VERDICT_PUNT = 2,    /* detail = enum punt_reason */
+    VERDICT_DROP = 3,    /* detail = enum statistic */
+    VERDICT_COMMAND = 4, /* a control command; match = its data */
+    VERDICT_WRITE = 5,   /* the same, COMMAND_WRITE */
+};
+
+/* In commands: the 48 bytes of data. */
+struct packet_match {
+    struct flow_key key;
+    uint32_t action; /* index of an action line */
+};
+
+/* What the parser found. Fields of headers that are not there are zero; with VERDICT_DROP only meta, verdict and detail hold. */
+struct headers {
+    struct beat_meta meta;
+    struct packet_match match;
+    uint8_t verdict;       /* enum verdict */
+    uint8_t detail;
+    uint8_t inner;         /* offset of the inner frame in a VXLAN packet for this card; else 0 */
+    uint8_t network;       /* offset of the IP header (or other payload) from the (inner) frame's start: 14, 18 or 22 */
+    uint8_t transport;     /* offset of the transport header from the (inner) frame's start; 0 = none */
+    uint8_t tags;          /* VLAN tags of the (inner) frame */
+    uint8_t traffic_class; /* of the (inner) IP header: DSCP << 2 | ECN */
+    uint8_t ttl;           /* or hop limit */
+    uint8_t protocol;      /* as in the key, but not when the key is empty */
+    uint8_t second_byte;   /* of the (inner) IP header */
+    uint16_t checksum;     /* of the (inner) IPv4 header, as a number */
+    uint16_t frame_length; /* bytes of the (inner) frame */
+    uint8_t outer_ecn;
+    uint8_t reserved; /* zero */
+    uint16_t opcode;   /* commands: enum command_opcode, COMMAND_NOP when refused */
+    uint16_t reserved2; /* zero */
+    uint32_t hash; /* of the key, struct flow_hash.bucket; commands: the index */
+    uint32_t tag;  /* struct flow_hash.tag; commands: the argument */
+};
+
+static_assert(sizeof(struct window) == 208, "header window");
+static_assert(sizeof(struct packet_match) == 48, "a command's data");
+static_assert(sizeof(struct headers) == 92, "headers");
+
+enum rewrite_operation {
+    REWRITE_DROP = 0,
+    REWRITE_PASS = 1,        /* out = in */
+    REWRITE_ENCAPSULATE = 2, /* out = header, in */
+    REWRITE_STRIP = 3,       /* out = in from byte `strip` on, `meta.length` bytes of it */
+    REWRITE_COMMAND = 4,     /* out = in with bytes 16..63 from header[0..47] */
+};
+
+enum rewrite_edits {
+    EDIT_SOURCE_MAC = 1,
+    EDIT_DESTINATION_MAC = 2,
+    EDIT_IPV4 = 4, /* second byte, TTL and checksum */
+    EDIT_IPV6 = 8, /* second byte and hop limit */
+};
+
+#define ENCAPSULATION_IPV4_BYTES 50u
+#define ENCAPSULATION_IPV6_BYTES 70u
+
+/* What is done to one packet. Edits are in the coordinates of the packet as it leaves. */
+struct rewrite_plan {
+    struct beat_meta meta; /* of the first beat as it leaves */
+    uint8_t operation;     /* enum rewrite_operation */
+    uint8_t bytes;         /* header bytes to add (50, 70) or to strip (50, 54, 58, 70, 74, 78) */
+    uint8_t trim;          /* 1: bytes after the stripped packet's end are cut off */
+    uint8_t edits;         /* enum rewrite_edits */
+    uint8_t network;       /* offset of the IP header to edit */
+    uint8_t second_byte;
+    uint16_t checksum;
+    uint8_t destination_mac[6];
+    uint8_t source_mac[6];
+    uint8_t ttl;
+    uint8_t fate;   /* enum statistic: for a packet that is not spoilt */
+    uint8_t reason; /* enum punt_reason */
+    uint8_t source_row; /* statistics rows, STATISTIC_ROW_* */
+    uint8_t destination_row;
+    uint8_t reserved; /* zero */
+    uint16_t opcode;  /* REWRITE_COMMAND */
+    uint16_t index;   /* REWRITE_COMMAND */
+    uint8_t reserved2[2]; /* zero */
+};
+
+struct rewrite_command {
+    uint8_t header[128]; /* of an encapsulation: at the end, zeros before */
+    struct rewrite_plan plan;
+};
+
+static_assert(sizeof(struct rewrite_plan) == 48 && sizeof(struct rewrite_command) == 176, "rewrite command");
+
+#define STATISTIC_ROW_PORT 128u /* + port; functions are rows 0..127 */
+#define STATISTIC_ROW_NONE 255u
+
+/* What became of a packet; or, with `read`, which counter to tell. */
+struct fate {
+    uint8_t read;
+    uint8_t fate;
+    uint8_t reason;
+    uint8_t source_row;
+    uint8_t destination_row;
+    uint8_t reserved;
+    uint16_t index;  /* with read: enum statistic */
+    uint32_t length; /* bytes of the packet as it entered */
+};
+
+struct statistic_answer {
+    uint64_t packets;
+    uint64_t bytes;
+};
+
+static_assert(sizeof(struct fate) == 12, "fate");
+
+#endif
