@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+$(eval $(call library,cipu-net,$(sort $(wildcard runtime/net/*.c))))
