@@ -71,6 +71,7 @@ enum command_opcode {
     COMMAND_QUEUE_STOP = 18, /* index = queue; completes when nothing of the queue is in flight in the target any more; completion
                                 data = struct queue_position */
     /* TARGET_RX */
+    COMMAND_QUEUE_READ = 21, /* index = queue; completion data = struct queue_position */
     COMMAND_FILTER_SET = 19, /* index = function, data = struct filter_setting */
     COMMAND_VLAN_SET = 20,   /* index = function, argument = word (0..63), data = u64 of VLAN ids word*64.. */
 };
@@ -138,7 +139,8 @@ struct queue_setting {
 
 struct queue_position {
     uint16_t position; /* next avail index (TX, RX) or used index (TX_USED, RX_USED) */
-    uint8_t reserved[6];
+    uint8_t reserved[2];
+    uint32_t dropped; /* RX: packets dropped for want of buffers since QUEUE_SET */
 };
 
 enum filter_flags {

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records between the kernels of a virtqueue.
+ *
+ *   doorbells, commands, DMA answers, own tokens -> queue_events -> virtq -> segments -> virtio_tx or virtio_rx
+ *   used elements, commands, DMA answers, own tokens -> used_events -> virtio_used -> used ring, interrupt
+ *
+ * virtq walks the avail ring and the descriptor chains of 256 queues. A queue has at most one token: a read in flight, a
+ * write in flight, or a record in the `again` stream; so these streams need room for CARD_QUEUES records and never block.
+ */
+#ifndef CIPU_QUEUE_H
+#define CIPU_QUEUE_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hls/include/beat.h"
+#include "hls/include/host_ring.h"
+
+#define QUEUE_SIZE_MAX 32768u
+
+/* A receive queue's segments are cached in the card (64 per queue); longer receive chains are used up to their 32nd segment. */
+#define RECEIVE_SEGMENTS 64u
+#define RECEIVE_CHAIN_MAX 32u
+/* Segments of a transmit queue that may be on their way. */
+#define TRANSMIT_SEGMENTS 128u
+
+enum queue_event_kind {
+    QUEUE_DOORBELL = 1,
+    QUEUE_COMMAND = 2, /* data = struct command_entry */
+    QUEUE_DATA = 3,    /* data = what was read; error */
+    QUEUE_DONE = 4,    /* a write is visible; error */
+    QUEUE_AGAIN = 5,
+    QUEUE_CREDIT = 6, /* amount segments are free again */
+    QUEUE_FAULT = 7,  /* a later kernel found detail = enum queue_fault: stop the queue */
+    QUEUE_USED = 8,   /* a buffer is done: head, length */
+};
+
+/* The one input of a queue's state machine. */
+struct queue_event {
+    uint8_t data[64];
+    uint16_t queue;
+    uint8_t kind; /* enum queue_event_kind */
+    uint8_t error;
+    uint16_t amount;
+    uint8_t generation;
+    uint8_t detail;
+    uint32_t head;
+    uint32_t length;
+};
+
+/* again, credit and fault streams. */
+struct queue_token {
+    uint16_t queue;
+    uint16_t amount;
+    uint8_t generation; /* of the queue's setting: records of an earlier one are ignored */
+    uint8_t detail;     /* enum queue_fault */
+    uint8_t reserved[2];
+};
+
+enum segment_kind {
+    SEGMENT_BUFFER = 1,  /* one descriptor: address, length */
+    SEGMENT_ABORT = 2,   /* the chain begun before is withdrawn; flags has LAST */
+    SEGMENT_SETTING = 3, /* the queue starts: address = queue_setting.flags, length = mtu */
+    SEGMENT_WINDOW = 4,  /* address, length: goes on to the DMA channels of later kernels */
+    SEGMENT_COMMAND = 5, /* a command to complete: entry; QUEUE_STOP also ends the queue in later kernels */
+};
+
+enum segment_flags { SEGMENT_FIRST = 1, SEGMENT_LAST = 2 };
+
+/* What virtq tells the kernel behind it, in the order of the avail ring. */
+struct virtq_segment {
+    uint64_t address;
+    uint64_t length;
+    uint16_t queue;
+    uint16_t function;
+    uint16_t head; /* of the chain */
+    uint8_t kind;  /* enum segment_kind */
+    uint8_t flags; /* enum segment_flags */
+    uint8_t generation;
+    uint8_t reserved[7];
+    uint8_t entry[64]; /* SEGMENT_COMMAND: the completion so far, else zeros */
+};
+
+/* A buffer that the device is done with. */
+struct queue_used {
+    uint16_t queue;
+    uint16_t head;
+    uint32_t length; /* bytes written */
+};
+
+static_assert(sizeof(struct queue_event) == 80, "queue event");
+static_assert(sizeof(struct queue_token) == 8, "queue token");
+static_assert(sizeof(struct virtq_segment) == 96, "virtq segment");
+static_assert(sizeof(struct queue_used) == 8, "used buffer");
+
+#endif
