@@ -71,6 +71,9 @@ extern const struct schema route_schema;    /* struct net_route */
 /* NULL if there is none. `-` and `_` in names are the same. */
 const struct field *schema_find(const struct schema *schema, const char *name);
 
+/* The name as in JSON. */
+void field_json_name(const struct field *field, char text[32]);
+
 /* "id, name, vpc"; with `_` for `-` if json. */
 void schema_names(const struct schema *schema, bool json, char *text, size_t bytes);
 

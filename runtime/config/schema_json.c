@@ -22,9 +22,9 @@ const struct field *schema_find(const struct schema *schema, const char *name)
     return NULL;
 }
 
-static void json_name(const char *name, char text[32])
+void field_json_name(const struct field *field, char text[32])
 {
-    snprintf(text, 32, "%s", name);
+    snprintf(text, 32, "%s", field->name);
     for (char *c = text; *c; c++)
         if (*c == '-')
             *c = '_';
@@ -36,7 +36,7 @@ void schema_names(const struct schema *schema, bool json, char *text, size_t byt
     snprintf(text, bytes, "none");
     for (size_t i = 0; i < schema->count && at < bytes; i++) {
         char name[32];
-        json_name(schema->fields[i].name, name);
+        field_json_name(&schema->fields[i], name);
         at += (size_t)snprintf(text + at, bytes - at, "%s%s", i ? ", " : "", json ? name : schema->fields[i].name);
     }
 }
@@ -93,7 +93,7 @@ json_t *schema_encode(const struct schema *schema, const void *item)
             continue;
         json_t *value = field->list ? encode_list(field, base) : encode_value(field, base + field->offset);
         char name[32];
-        json_name(field->name, name);
+        field_json_name(field, name);
         if (value && json_object_set_new(object, name, value) < 0) {
             json_decref(object);
             return NULL;
@@ -165,7 +165,7 @@ int schema_decode(const struct schema *schema, const json_t *object, void *item,
     for (size_t i = 0; i < schema->count; i++) {
         const struct field *field = &schema->fields[i];
         char key[32], expected[192];
-        json_name(field->name, key);
+        field_json_name(field, key);
         if (!field->required || json_object_get(object, key))
             continue;
         *parameter = field->name;

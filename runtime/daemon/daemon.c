@@ -75,4 +75,5 @@ void daemon_close(struct daemon *daemon)
     free(daemon->routes);
     config_free(daemon->config);
     pthread_mutex_destroy(&daemon->functions_lock);
+    *daemon = (struct daemon){.config_path = daemon->config_path};
 }

@@ -54,10 +54,7 @@ static json_t *bad_parameters(json_t *id, const struct rpc_method *method, const
     json_t *known = json_array();
     for (size_t i = 0; method->parameters && i < method->parameters->count; i++) {
         char name[32];
-        strncpy(name, method->parameters->fields[i].name, sizeof(name) - 1);
-        name[sizeof(name) - 1] = 0;
-        for (char *dash = name; (dash = strchr(dash, '-'));)
-            *dash = '_';
+        field_json_name(&method->parameters->fields[i], name);
         json_array_append_new(known, json_string(name));
     }
     if (parameter)

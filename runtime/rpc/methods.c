@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/rpc/methods.h"
+
+static int methods_get(struct rpc_call *call);
+
+static const struct rpc_method methods[] = {
+    {"version_get", "The daemon's version and card", NULL, 0, rpc_version_get},
+    {"rpc_methods_get", "The methods and their parameters", NULL, 0, methods_get},
+    {"function_create", "Makes a function and its socket", &function_schema, sizeof(struct function_settings),
+     rpc_function_create},
+    {"function_delete", "Disconnects and removes a function", &function_name_schema, sizeof(struct function_selector),
+     rpc_function_delete},
+    {"function_list", "All functions", NULL, 0, rpc_function_list},
+    {"function_show", "A function with its device's state and counters", &function_name_schema,
+     sizeof(struct function_selector), rpc_function_show},
+    {"vpc_create", "Makes a VPC", &vpc_schema, sizeof(struct net_vpc), rpc_vpc_create},
+    {"vpc_delete", "Removes a VPC that has no functions and routes", &vpc_name_schema, sizeof(struct vpc_selector),
+     rpc_vpc_delete},
+    {"vpc_list", "All VPCs", NULL, 0, rpc_vpc_list},
+    {"route_add", "Adds a route to a tunnel endpoint", &route_schema, sizeof(struct net_route), rpc_route_add},
+    {"route_delete", "Removes a route", &route_prefix_schema, sizeof(struct net_route), rpc_route_delete},
+    {"route_list", "All routes, or those of a VPC", &vpc_filter_schema, sizeof(struct vpc_selector), rpc_route_list},
+    {"port_list", "The Ethernet ports", NULL, 0, rpc_port_list},
+    {"flow_list", "Flows in the card, with counters", &flow_list_schema, sizeof(struct flow_selector), rpc_flow_list},
+    {"flow_flush", "Removes flows, which the slow path decides anew", &vpc_filter_schema, sizeof(struct vpc_selector),
+     rpc_flow_flush},
+    {"stats_get", "All counters", NULL, 0, rpc_stats_get},
+    {"capture_start", "Copies packets into a pcap file", &capture_schema, sizeof(struct capture_settings),
+     rpc_capture_start},
+    {"capture_stop", "Ends the capture", NULL, 0, rpc_capture_stop},
+    {"capture_show", "Whether a capture runs", NULL, 0, rpc_capture_show},
+    {"log_level_set", "Sets what is logged", &log_level_schema, sizeof(struct log_level_setting), rpc_log_level_set},
+    {"config_reload", "Reads the configuration file again, as SIGHUP does", NULL, 0, rpc_config_reload},
+    {"shutdown", "Stops the daemon", NULL, 0, rpc_shutdown},
+};
+
+const struct rpc_service cipud_service = {methods, sizeof(methods) / sizeof(methods[0]), NULL};
+
+static json_t *describe_parameters(const struct schema *schema)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; schema && i < schema->count; i++) {
+        const struct field *field = &schema->fields[i];
+        char expected[192], name[32];
+        field_json_name(field, name);
+        field_expected(field, expected, sizeof(expected));
+        json_array_append_new(list, json_pack("{s:s, s:b, s:b, s:s}", "name", name, "required", (int)field->required,
+                                              "list", field->list != 0, "expected", expected));
+    }
+    return list;
+}
+
+static int methods_get(struct rpc_call *call)
+{
+    call->result = json_array();
+    for (size_t i = 0; i < cipud_service.count; i++)
+        json_array_append_new(call->result,
+                              json_pack("{s:s, s:s, s:o}", "name", methods[i].name, "summary", methods[i].summary,
+                                        "parameters", describe_parameters(methods[i].parameters)));
+    return 0;
+}

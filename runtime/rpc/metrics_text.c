@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which statistic is which metric. */
+#include <string.h>
+
+#include "runtime/rpc/metrics.h"
+#include "runtime/version.h"
+
+#define COUNTER "counter"
+#define GAUGE   "gauge"
+
+struct metric {
+    const char *name, *type, *help;
+    const char *section; /* key in the statistics */
+    const char *labels;  /* "label=key,...": taken from the element; NULL: none */
+    const char *fixed;   /* another label as it stands, or NULL */
+    const char *value;   /* key in the element; "a.b" for a key within another */
+};
+
+/* Lines of one metric follow one another. */
+static const struct metric metrics[] = {
+    {"cipu_uptime_seconds", GAUGE, "Seconds since the daemon started.", NULL, NULL, NULL, "uptime_seconds"},
+    {"cipu_card_events_total", COUNTER, "Events of the card: stopped queues, dropped packets.", NULL, NULL, NULL,
+     "events"},
+    {"cipu_packets_total", COUNTER, "Packets by what became of them in the card.", "packets", "fate=name", NULL,
+     "packets"},
+    {"cipu_bytes_total", COUNTER, "Bytes of packets by what became of them in the card.", "packets", "fate=name", NULL,
+     "bytes"},
+    {"cipu_punts_total", COUNTER, "Packets handed to the slow path by reason.", "punts", "reason=name", NULL,
+     "packets"},
+    {"cipu_port_link_up", GAUGE, "Whether the port's link is up.", "ports", "port=id", NULL, "link"},
+    {"cipu_port_packets_total", COUNTER, "Packets of a port.", "ports", "port=id", "direction=\"received\"",
+     "received_packets"},
+    {"cipu_port_packets_total", COUNTER, NULL, "ports", "port=id", "direction=\"sent\"", "sent_packets"},
+    {"cipu_port_bytes_total", COUNTER, "Bytes of packets of a port.", "ports", "port=id", "direction=\"received\"",
+     "received.bytes"},
+    {"cipu_port_bytes_total", COUNTER, NULL, "ports", "port=id", "direction=\"sent\"", "sent.bytes"},
+    {"cipu_port_dropped_total", COUNTER, "Packets that a port had no room for or found wrong.", "ports", "port=id",
+     "direction=\"received\"", "received_dropped"},
+    {"cipu_port_dropped_total", COUNTER, NULL, "ports", "port=id", "direction=\"sent\"", "send_dropped"},
+    {"cipu_function_packets_total", COUNTER, "Packets of a function, as its guest sees them.", "functions",
+     "function=id,name=name,vpc=vpc", "direction=\"sent\"", "sent.packets"},
+    {"cipu_function_packets_total", COUNTER, NULL, "functions", "function=id,name=name,vpc=vpc",
+     "direction=\"received\"", "received.packets"},
+    {"cipu_function_bytes_total", COUNTER, "Bytes of packets of a function.", "functions",
+     "function=id,name=name,vpc=vpc", "direction=\"sent\"", "sent.bytes"},
+    {"cipu_function_bytes_total", COUNTER, NULL, "functions", "function=id,name=name,vpc=vpc", "direction=\"received\"",
+     "received.bytes"},
+    {"cipu_function_queue_stops_total", COUNTER, "Queues that the card stopped because of their guest.", "functions",
+     "function=id,name=name,vpc=vpc", NULL, "queue_stops"},
+    {"cipu_function_packet_drops_total", COUNTER, "Packets of a guest that the card refused.", "functions",
+     "function=id,name=name,vpc=vpc", NULL, "packet_drops"},
+    {"cipu_frontend_connected", GAUGE, "Whether a client is connected to the function's socket.", "functions",
+     "function=id,name=name", NULL, "connected"},
+    {"cipu_frontend_connections_total", COUNTER, "Clients that connected to the function's socket.", "functions",
+     "function=id,name=name", NULL, "connections"},
+    {"cipu_frontend_messages_total", COUNTER, "Messages of clients.", "functions", "function=id,name=name", NULL,
+     "messages"},
+    {"cipu_frontend_errors_total", COUNTER, "Messages of clients that were refused.", "functions",
+     "function=id,name=name", NULL, "message_errors"},
+    {"cipu_frontend_mappings", GAUGE, "Pieces of guest memory that are mapped now.", "functions",
+     "function=id,name=name", NULL, "mappings"},
+    {"cipu_flows", GAUGE, "Flows in the card now.", "overlay", NULL, NULL, "flows"},
+    {"cipu_flows_installed_total", COUNTER, "Flows that were installed.", "overlay", NULL, NULL, "flows_installed"},
+    {"cipu_flows_expired_total", COUNTER, "Flows that were removed because nothing used them.", "overlay", NULL, NULL,
+     "flows_expired"},
+    {"cipu_flows_refused_total", COUNTER, "Flows that found no room.", "overlay", NULL, NULL, "flows_refused"},
+    {"cipu_neighbours", GAUGE, "Hosts of the underlay that are known.", "overlay", NULL, NULL, "neighbours"},
+    {"cipu_slow_path_total", COUNTER, "What the slow path did.", "overlay", NULL, "what=\"miss\"", "misses"},
+    {"cipu_slow_path_total", COUNTER, NULL, "overlay", NULL, "what=\"arp_answered\"", "arp_answered"},
+    {"cipu_slow_path_total", COUNTER, NULL, "overlay", NULL, "what=\"nd_answered\"", "nd_answered"},
+    {"cipu_slow_path_total", COUNTER, NULL, "overlay", NULL, "what=\"icmp_sent\"", "icmp_sent"},
+    {"cipu_slow_path_dropped_total", COUNTER, "Packets that the slow path dropped.", "overlay", NULL,
+     "reason=\"no_route\"", "dropped_no_route"},
+    {"cipu_slow_path_dropped_total", COUNTER, NULL, "overlay", NULL, "reason=\"spoofed\"", "dropped_spoofed"},
+    {"cipu_slow_path_dropped_total", COUNTER, NULL, "overlay", NULL, "reason=\"unresolved\"", "dropped_unresolved"},
+    {"cipu_slow_path_dropped_total", COUNTER, NULL, "overlay", NULL, "reason=\"other\"", "dropped_other"},
+    {"cipu_ring_dropped_total", COUNTER, "Records that the card dropped because a host ring was full.", "rings",
+     "ring=name", NULL, "dropped"},
+    {"cipu_kernel_activations_total", COUNTER, "Activations of a kernel.", "kernels", "kernel=name", NULL,
+     "activations"},
+    {"cipu_kernel_stalls_total", COUNTER, "Visits to a kernel that found input but no room for output.", "kernels",
+     "kernel=name", NULL, "stalls"},
+};
+
+static void write_label_value(const char *value, struct evbuffer *text)
+{
+    for (; *value; value++) {
+        if (*value == '\\' || *value == '"')
+            evbuffer_add(text, "\\", 1);
+        evbuffer_add(text, *value == '\n' ? " " : value, 1);
+    }
+}
+
+static void write_labels(const struct metric *metric, const json_t *element, struct evbuffer *text)
+{
+    const char *separator = "{";
+    for (const char *label = metric->labels, *end; label && *label; label = *end ? end + 1 : end) {
+        char name[64], *key;
+        size_t length = strcspn(label, ",");
+        end = label + length;
+        if (length >= sizeof(name))
+            return;
+        memcpy(name, label, length);
+        name[length] = 0;
+        key = strchr(name, '=');
+        *key++ = 0;
+        const json_t *value = json_object_get(element, key);
+        evbuffer_add_printf(text, "%s%s=\"", separator, name);
+        if (json_is_string(value))
+            write_label_value(json_string_value(value), text);
+        else
+            evbuffer_add_printf(text, "%lld", (long long)json_integer_value(value));
+        evbuffer_add(text, "\"", 1);
+        separator = ",";
+    }
+    if (metric->fixed) {
+        evbuffer_add_printf(text, "%s%s", separator, metric->fixed);
+        separator = ",";
+    }
+    if (separator[0] == ',')
+        evbuffer_add(text, "}", 1);
+}
+
+static const json_t *find_value(const json_t *element, const char *path)
+{
+    char first[32];
+    const char *dot = strchr(path, '.');
+    if (!dot)
+        return json_object_get(element, path);
+    size_t length = (size_t)(dot - path);
+    memcpy(first, path, length);
+    first[length] = 0;
+    return json_object_get(json_object_get(element, first), dot + 1);
+}
+
+static void write_sample(const struct metric *metric, const json_t *element, struct evbuffer *text)
+{
+    const json_t *value = find_value(element, metric->value);
+    if (!value)
+        return;
+    evbuffer_add(text, metric->name, strlen(metric->name));
+    write_labels(metric, element, text);
+    if (json_is_real(value))
+        evbuffer_add_printf(text, " %.3f\n", json_real_value(value));
+    else
+        evbuffer_add_printf(text, " %lld\n", json_is_true(value) ? 1LL : (long long)json_integer_value(value));
+}
+
+void metrics_write(const json_t *statistics, const char *card, struct evbuffer *text)
+{
+    evbuffer_add_printf(text,
+                        "# HELP cipu_build_info The daemon's version and its card.\n# TYPE cipu_build_info gauge\n"
+                        "cipu_build_info{version=\"%s\",card=\"",
+                        CIPU_VERSION);
+    write_label_value(card, text);
+    evbuffer_add_printf(text, "\"} 1\n");
+    for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+        const struct metric *metric = &metrics[i];
+        const json_t *section = metric->section ? json_object_get(statistics, metric->section) : statistics;
+        if (metric->help)
+            evbuffer_add_printf(text, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name,
+                                metric->type);
+        if (!json_is_array(section)) {
+            write_sample(metric, section, text);
+            continue;
+        }
+        for (size_t element = 0; element < json_array_size(section); element++)
+            write_sample(metric, json_array_get(section, element), text);
+    }
+}
