@@ -62,9 +62,10 @@ struct queue_token {
 enum segment_kind {
     SEGMENT_BUFFER = 1,  /* one descriptor: address, length */
     SEGMENT_ABORT = 2,   /* the chain begun before is withdrawn; flags has LAST */
+    /* The others are commands on their way: `entry` is the completion, which the last kernel of the group sends. */
     SEGMENT_SETTING = 3, /* the queue starts: address = queue_setting.flags, length = mtu */
-    SEGMENT_WINDOW = 4,  /* address, length: goes on to the DMA channels of later kernels */
-    SEGMENT_COMMAND = 5, /* a command to complete: entry; QUEUE_STOP also ends the queue in later kernels */
+    SEGMENT_WINDOW = 4,  /* address, length, function: goes on to the DMA channels of later kernels */
+    SEGMENT_COMMAND = 5, /* nothing but a completion; QUEUE_STOP with status OK also ends the queue in later kernels */
 };
 
 enum segment_flags { SEGMENT_FIRST = 1, SEGMENT_LAST = 2 };
@@ -80,7 +81,7 @@ struct virtq_segment {
     uint8_t flags; /* enum segment_flags */
     uint8_t generation;
     uint8_t reserved[7];
-    uint8_t entry[64]; /* SEGMENT_COMMAND: the completion so far, else zeros */
+    uint8_t entry[64]; /* SETTING, WINDOW, COMMAND: the completion so far; else zeros */
 };
 
 /* A buffer that the device is done with. */
