@@ -15,10 +15,10 @@
 
 #include "driver/card.h"
 
-#define DEVICE_REGIONS 9 /* VFIO_PCI_*_REGION_INDEX: BAR0..5, ROM, config, VGA */
-#define DEVICE_IRQS 5    /* INTx, MSI, MSI-X, ERR, REQ */
+#define DEVICE_REGIONS       9 /* VFIO_PCI_*_REGION_INDEX: BAR0..5, ROM, config, VGA */
+#define DEVICE_IRQS          5 /* INTx, MSI, MSI-X, ERR, REQ */
 #define DEVICE_REGION_CONFIG 7
-#define DEVICE_IRQ_MSIX 2
+#define DEVICE_IRQ_MSIX      2
 
 struct device_region {
     uint64_t size; /* 0 = absent */
@@ -29,13 +29,13 @@ struct device_region {
     uint64_t mmap_offset, mmap_length; /* within the region */
 };
 
-/* Guest memory without a file descriptor is reached through the frontend by messages. Calls block the calling thread at most 2 s;
- * they may come from any thread but the frontend's own. */
+/* Guest memory without a file descriptor is reached through the frontend by messages. Calls block the calling thread at
+ * most 2 s; they may come from any thread but the frontend's own. */
 struct device_memory_messages {
     int (*read)(void *context, uint64_t address, void *data, size_t bytes);
     int (*write)(void *context, uint64_t address, const void *data, size_t bytes);
-    /* While cancelled, calls that wait and new ones return -ECANCELED at once: a device stops its own threads on the frontend's
-     * thread, which takes in no answers meanwhile. */
+    /* While cancelled, calls that wait and new ones return -ECANCELED at once: a device stops its own threads on the
+     * frontend's thread, which takes in no answers meanwhile. */
     void (*cancel)(void *context, bool cancelled);
     void *context;
 };
@@ -52,7 +52,8 @@ struct device_ops {
     int (*dma_map)(void *device, uint64_t address, uint64_t length, int fd, off_t offset, int protection);
     /* When it returns, neither device nor card holds a pointer into the piece. */
     int (*dma_unmap)(void *device, uint64_t address, uint64_t length);
-    void (*memory_messages)(void *device, const struct device_memory_messages *messages); /* NULL: the client went away */
+    void (*memory_messages)(void *device,
+                            const struct device_memory_messages *messages); /* NULL: the client went away */
     void (*reset)(void *device);
     void (*disconnected)(void *device); /* after which all mappings and interrupts are gone */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A virtio-net PCI function (VIRTIO 1.2, sections 4.1 and 5.1): configuration space, feature negotiation, control queue. The
- * receive and transmit queues are the card's: queues 2f and 2f + 1 of function f.
+ * A virtio-net PCI function (VIRTIO 1.2, sections 4.1 and 5.1): configuration space, feature negotiation, control
+ * queue. The receive and transmit queues are the card's: queues 2f and 2f + 1 of function f.
  */
 #ifndef CIPU_VIRTIO_NET_H
 #define CIPU_VIRTIO_NET_H

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the device is: its information, regions and interrupts, reset. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/frontend/vfio_user_session.h"
 
@@ -78,6 +81,18 @@ int vfio_user_get_irq_info(struct vfio_user_session *session)
     return 0;
 }
 
+/* Whoever raises the interrupt must never be made to wait: so nothing but an eventfd, and not a blocking one. */
+static bool is_eventfd(int fd)
+{
+    char path[32], target[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    if (length < 0)
+        return false;
+    target[length] = 0;
+    return strcmp(target, "anon_inode:[eventfd]") == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
+}
+
 static int connect_vectors(struct vfio_user_session *session, unsigned irq, unsigned start, unsigned count,
                            const int *fds)
 {
@@ -111,6 +126,9 @@ int vfio_user_set_irqs(struct vfio_user_session *session)
     if (data == VFIO_USER_IRQ_DATA_EVENTFD) {
         if (request->count == 0 || (message->fd_count && message->fd_count != request->count))
             return -EINVAL;
+        for (unsigned i = 0; i < message->fd_count; i++)
+            if (!is_eventfd(message->fds[i]))
+                return -EINVAL;
         result = connect_vectors(session, request->index, request->start, request->count,
                                  message->fd_count ? message->fds : NULL);
     } else {
