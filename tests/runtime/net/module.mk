@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+NET_RECORDED := tests/runtime/net/recorded_host.c driver/error.c
+
+$(eval $(call test,test_net_address,tests/runtime/net/test_net_address.c driver/error.c,cipu-net))
+$(eval $(call test,test_net_flow_table,tests/runtime/net/test_net_flow_table.c $(NET_RECORDED),cipu-net cipu-packet))
