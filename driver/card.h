@@ -3,9 +3,10 @@
  * The card interface. Nothing above it can tell a native card from a simulated or a real one.
  *
  * URIs: native:[name][?port0=SPEC&port1=SPEC&poll=adaptive|always&cpu=N]
- *   port specs: tap:IFNAME, packet:IFNAME, unix:PATH (listens if nobody does, else connects: a cable), pcap:READ[,WRITE], none
- * All functions return 0 or a negative errno unless said otherwise; `error` (may be NULL) receives one readable line.
- * Threads: every function may be called from any thread, except open and close, which bound a card's life.
+ *   port specs: tap:IFNAME, packet:IFNAME, unix:PATH (listens if nobody does, else connects: a cable),
+ * pcap:READ[,WRITE], none All functions return 0 or a negative errno unless said otherwise; `error` (may be NULL)
+ * receives one readable line. Threads: every function may be called from any thread, except open and close, which bound
+ * a card's life.
  */
 #ifndef CIPU_CARD_H
 #define CIPU_CARD_H
@@ -21,7 +22,8 @@ struct cipu_error {
     char text[CIPU_ERROR_BYTES]; /* what, where, expected; without a newline */
 };
 
-/* Writes a formatted message into error (if not NULL) and returns `code`, so that callers can `return cipu_fail(...)`. */
+/* Writes a formatted message into error (if not NULL) and returns `code`, so that callers can `return cipu_fail(...)`.
+ */
 int cipu_fail(struct cipu_error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 int cipu_card_open(const char *uri, struct cipu_card **card, struct cipu_error *error);
@@ -36,29 +38,30 @@ void cipu_card_write(struct cipu_card *card, uint32_t offset, uint32_t value);
 /* Writes a doorbell page (hls/include/dma.h) and wakes the card. -EINVAL for a page that does not exist. */
 int cipu_card_doorbell(struct cipu_card *card, uint32_t page, uint32_t value);
 
-/* Makes a doorbell page pollable, so that it can be mapped into a guest: *fd (the card's, do not close) and *offset name 4096
- * bytes. A card with poll=adaptive looks at shared pages at least every millisecond; poll=always at once. */
+/* Makes a doorbell page pollable, so that it can be mapped into a guest: *fd (the card's, do not close) and *offset
+ * name 4096 bytes. A card with poll=adaptive looks at shared pages at least every millisecond; poll=always at once. */
 int cipu_card_doorbell_share(struct cipu_card *card, uint32_t page, int *fd, off_t *offset);
 
 enum cipu_dma_protection { CIPU_DMA_READ = 1, CIPU_DMA_WRITE = 2 };
 
-/* Maps `length` bytes of `fd` at `offset` to bus addresses from `iova`. All are multiples of 4096. The descriptor may be closed
- * afterwards. Thousands of mappings are expected. -EEXIST if it overlaps another mapping. */
+/* Maps `length` bytes of `fd` at `offset` to bus addresses from `iova`. All are multiples of 4096. The descriptor may
+ * be closed afterwards. Thousands of mappings are expected. -EEXIST if it overlaps another mapping. */
 int cipu_card_dma_map(struct cipu_card *card, int fd, off_t offset, uint64_t iova, uint64_t length, int protection,
                       struct cipu_error *error);
 
-/* Unmaps exactly one earlier mapping. When it returns the card holds no pointer into it and will not touch it. -ENOENT. */
+/* Unmaps exactly one earlier mapping. When it returns the card holds no pointer into it and will not touch it. -ENOENT.
+ */
 int cipu_card_dma_unmap(struct cipu_card *card, uint64_t iova, uint64_t length);
 
-/* Connects a vector (hls/include/dma.h) to an eventfd, which the card duplicates; fd = -1 disconnects. Interrupts raised while
- * none is connected are latched: one is delivered on connection. */
+/* Connects a vector (hls/include/dma.h) to an eventfd, which the card duplicates; fd = -1 disconnects. Interrupts
+ * raised while none is connected are latched: one is delivered on connection. */
 int cipu_card_interrupt(struct cipu_card *card, uint32_t vector, int fd);
 
 /* Stops all queues and rings, clears tables, statistics and latched interrupts; mappings and eventfds stay. */
 int cipu_card_reset(struct cipu_card *card);
 
-/* How often the card's thread went to sleep and what each kernel did, for metrics; returns the number of kernels, fills at most
- * `count`. Names belong to the card. */
+/* How often the card's thread went to sleep and what each kernel did, for metrics; returns the number of kernels, fills
+ * at most `count`. Names belong to the card. */
 struct cipu_kernel_activity {
     const char *name;
     uint64_t activations;
@@ -66,7 +69,8 @@ struct cipu_kernel_activity {
 };
 size_t cipu_card_activity(struct cipu_card *card, struct cipu_kernel_activity *activity, size_t count);
 
-/* Copies every packet that enters or leaves a port into `fd` as pcapng or pcap until called with fd = -1. `port` -1 = all. */
+/* Copies every packet that enters or leaves a port into `fd` as pcapng or pcap until called with fd = -1. `port` -1 =
+ * all. */
 int cipu_card_capture(struct cipu_card *card, int port, int fd, struct cipu_error *error);
 
 #endif

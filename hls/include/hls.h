@@ -9,8 +9,8 @@
  *     STEP(tee, struct tee_state *state, STREAM_IN(struct beat, in), STREAM_OUT(struct beat, left))
  *     {
  *         STREAM_WAIT(STREAM_CAN_READ(in) && STREAM_CAN_WRITE(left));    first statement; names every stream it may use
- *         STREAM_READ(struct beat, beat, in);                            declares const struct beat *beat, valid until STEP_END
- *         STREAM_OPEN(struct beat, copy, left);                          declares struct beat *copy; write EVERY byte
+ *         STREAM_READ(struct beat, beat, in);                            declares const struct beat *beat, valid until
+ * STEP_END STREAM_OPEN(struct beat, copy, left);                          declares struct beat *copy; write EVERY byte
  *         HLS_COPY(copy, beat, sizeof *copy);
  *         STREAM_PUSH(struct beat, copy, left);                          not pushed = not sent
  *         STEP_END;
@@ -20,8 +20,8 @@
  * record). STREAM_WAIT must then say so exactly: `(!state->at_start || STREAM_CAN_READ(command))`. Only kernels marked
  * ARBITER may use STREAM_CAN_READ or STREAM_CAN_WRITE outside STREAM_WAIT: their output depends on timing.
  *
- * In hardware a stream is AXI4-Stream and an activation an issue slot of a pipeline with initiation interval 1. Natively a
- * stream is a ring of slots in memory (hls/include/fifo.h) and records are read and written in place.
+ * In hardware a stream is AXI4-Stream and an activation an issue slot of a pipeline with initiation interval 1.
+ * Natively a stream is a ring of slots in memory (hls/include/fifo.h) and records are read and written in place.
  */
 #ifndef CIPU_HLS_H
 #define CIPU_HLS_H
@@ -43,21 +43,21 @@ struct hls_port {
     bool checked;
 };
 
-#define HLS_INLINE static inline __attribute__((always_inline))
-#define STEP(name, ...) HLS_INLINE int name(__VA_ARGS__)
+#define HLS_INLINE         static inline __attribute__((always_inline))
+#define STEP(name, ...)    HLS_INLINE int name(__VA_ARGS__)
 #define ARBITER(name, ...) HLS_INLINE int name(__VA_ARGS__)
-#define STEP_END return 1
+#define STEP_END           return 1
 
-#define STREAM_IN(type, name) struct hls_port *name
+#define STREAM_IN(type, name)      struct hls_port *name
 #define STREAM_IN_COND(type, name) struct hls_port *name
-#define STREAM_OUT(type, name) struct hls_port *name
+#define STREAM_OUT(type, name)     struct hls_port *name
 
-#define STREAM_CAN_READ(port) (!(port)->checked || (port)->index != (port)->limit)
+#define STREAM_CAN_READ(port)  (!(port)->checked || (port)->index != (port)->limit)
 #define STREAM_CAN_WRITE(port) (!(port)->checked || (port)->index != (port)->limit)
-#define STREAM_WAIT(condition)                                                                                              \
-    do {                                                                                                                   \
-        if (!(condition))                                                                                                  \
-            return 0;                                                                                                      \
+#define STREAM_WAIT(condition) \
+    do {                       \
+        if (!(condition))      \
+            return 0;          \
     } while (0)
 
 HLS_INLINE void *hls_slot(const struct hls_port *port, uint32_t slot_bytes)
@@ -66,44 +66,77 @@ HLS_INLINE void *hls_slot(const struct hls_port *port, uint32_t slot_bytes)
     return port->slots + (uint64_t)index * slot_bytes;
 }
 
-#define STREAM_READ(type, name, port)                                                                                      \
-    const type *name = (const type *)hls_slot((port), HLS_SLOT_BYTES(type));                                               \
+#ifndef HLS_COPYING
+#define STREAM_READ(type, name, port)                                        \
+    const type *name = (const type *)hls_slot((port), HLS_SLOT_BYTES(type)); \
     (port)->index++
 #define STREAM_OPEN(type, name, port) type *name = (type *)hls_slot((port), HLS_SLOT_BYTES(type))
 #define STREAM_PUSH(type, name, port) (void)(name), (port)->index++
+#else
+/* For comparison with the form in place: records are copied in and out, what is not written reads as 0xA5, and a stream
+ * that STREAM_WAIT forgot stops the program. */
+#define STREAM_READ(type, name, port)                                        \
+    type name##_record;                                                      \
+    hls_copy_in(&name##_record, (port), sizeof(type), HLS_SLOT_BYTES(type)); \
+    const type *name = &name##_record
+#define STREAM_OPEN(type, name, port)           \
+    type name##_record;                         \
+    memset(&name##_record, 0xA5, sizeof(type)); \
+    type *name = &name##_record
+#define STREAM_PUSH(type, name, port) hls_copy_out((name), (port), sizeof(type), HLS_SLOT_BYTES(type))
+
+HLS_INLINE void hls_copy_in(void *record, struct hls_port *port, uint64_t bytes, uint32_t slot_bytes)
+{
+    if (!STREAM_CAN_READ(port))
+        __builtin_trap();
+    void *slot = hls_slot(port, slot_bytes);
+    memcpy(record, slot, bytes);
+    memset(slot, 0xA5, slot_bytes);
+    port->index++;
+}
+
+HLS_INLINE void hls_copy_out(const void *record, struct hls_port *port, uint64_t bytes, uint32_t slot_bytes)
+{
+    if (!STREAM_CAN_WRITE(port))
+        __builtin_trap();
+    memcpy(hls_slot(port, slot_bytes), record, bytes);
+    port->index++;
+}
+#endif
 
 /* Copies and clears of constant size; in hardware wires. */
 #define HLS_COPY(to, from, bytes) memcpy((to), (from), (bytes))
-#define HLS_ZERO(to, bytes) memset((to), 0, (bytes))
+#define HLS_ZERO(to, bytes)       memset((to), 0, (bytes))
 
 typedef uint8_t hls_vector __attribute__((vector_size(64), aligned(1), may_alias));
 
 /* to[0..63] = bytes shift..shift+63 of the 128 bytes {first, second}; shift is a constant 0..64. */
 #if defined(__clang__)
 #define HLS_SHUFFLE_1(k, i) ((k) + (i))
-#define HLS_SHUFFLE_8(k, i)                                                                                                \
-    HLS_SHUFFLE_1(k, i), HLS_SHUFFLE_1(k, (i) + 1), HLS_SHUFFLE_1(k, (i) + 2), HLS_SHUFFLE_1(k, (i) + 3),                 \
+#define HLS_SHUFFLE_8(k, i)                                                                               \
+    HLS_SHUFFLE_1(k, i), HLS_SHUFFLE_1(k, (i) + 1), HLS_SHUFFLE_1(k, (i) + 2), HLS_SHUFFLE_1(k, (i) + 3), \
         HLS_SHUFFLE_1(k, (i) + 4), HLS_SHUFFLE_1(k, (i) + 5), HLS_SHUFFLE_1(k, (i) + 6), HLS_SHUFFLE_1(k, (i) + 7)
-#define HLS_ALIGN(to, first, second, shift)                                                                                \
-    do {                                                                                                                   \
-        hls_vector hls_a = *(const hls_vector *)(const void *)(first);                                                     \
-        hls_vector hls_b = *(const hls_vector *)(const void *)(second);                                                    \
-        *(hls_vector *)(void *)(to) = __builtin_shufflevector(                                                             \
-            hls_a, hls_b, HLS_SHUFFLE_8(shift, 0), HLS_SHUFFLE_8(shift, 8), HLS_SHUFFLE_8(shift, 16),                     \
-            HLS_SHUFFLE_8(shift, 24), HLS_SHUFFLE_8(shift, 32), HLS_SHUFFLE_8(shift, 40), HLS_SHUFFLE_8(shift, 48),       \
-            HLS_SHUFFLE_8(shift, 56));                                                                                     \
+#define HLS_ALIGN(to, first, second, shift)                                                                        \
+    do {                                                                                                           \
+        hls_vector hls_a = *(const hls_vector *)(const void *)(first);                                             \
+        hls_vector hls_b = *(const hls_vector *)(const void *)(second);                                            \
+        *(hls_vector *)(void *)(to) =                                                                              \
+            __builtin_shufflevector(hls_a, hls_b, HLS_SHUFFLE_8(shift, 0), HLS_SHUFFLE_8(shift, 8),                \
+                                    HLS_SHUFFLE_8(shift, 16), HLS_SHUFFLE_8(shift, 24), HLS_SHUFFLE_8(shift, 32),  \
+                                    HLS_SHUFFLE_8(shift, 40), HLS_SHUFFLE_8(shift, 48), HLS_SHUFFLE_8(shift, 56)); \
     } while (0)
 #else
-#define HLS_ALIGN(to, first, second, shift)                                                                                \
-    do {                                                                                                                   \
-        memcpy((uint8_t *)(to), (const uint8_t *)(first) + (shift), 64 - (shift));                                         \
-        memcpy((uint8_t *)(to) + (64 - (shift)), (const uint8_t *)(second), (shift));                                      \
+#define HLS_ALIGN(to, first, second, shift)                                           \
+    do {                                                                              \
+        memcpy((uint8_t *)(to), (const uint8_t *)(first) + (shift), 64 - (shift));    \
+        memcpy((uint8_t *)(to) + (64 - (shift)), (const uint8_t *)(second), (shift)); \
     } while (0)
 #endif
 
-/* to[0..bytes-1] = from[offset..], zeros beyond from_bytes. `bytes` and `from_bytes` are constants; the offset is data: in
- * hardware a shifter in powers of two, so use it under the narrowest condition. */
-#define HLS_WINDOW(to, bytes, from, from_bytes, offset) hls_window((uint8_t *)(to), (bytes), (from), (from_bytes), (offset))
+/* to[0..bytes-1] = from[offset..], zeros beyond from_bytes. `bytes` and `from_bytes` are constants; the offset is data:
+ * in hardware a shifter in powers of two, so use it under the narrowest condition. */
+#define HLS_WINDOW(to, bytes, from, from_bytes, offset) \
+    hls_window((uint8_t *)(to), (bytes), (from), (from_bytes), (offset))
 
 HLS_INLINE void hls_window(uint8_t *to, uint32_t bytes, const uint8_t *from, uint32_t from_bytes, uint32_t offset)
 {

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The native card: one heap object with a graph (driver/native_graph.h), the shell's blocks and one thread that runs
+ * both.
+ *
+ * The thread goes in rounds: it looks at doorbells, register writes and ports, then visits every node of the schedule
+ * that may be able to do something (`ready`): a node that did something makes its neighbours ready. A round that did
+ * nothing is idle; after some idle time the thread sleeps until a doorbell, a register write or a port wakes it.
+ *
+ * Other threads change what the card's thread looks at (mappings, eventfds, captures) by publishing the new thing and
+ * waiting for native_synchronize: then the thread has begun a new round, or sleeps, and holds no pointer to the old
+ * thing.
+ */
+#ifndef CIPU_NATIVE_H
+#define CIPU_NATIVE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "driver/card_ops.h"
+#include "driver/native_graph.h"
+#include "driver/port.h"
+#include "hls/include/beat.h"
+#include "hls/include/dma.h"
+#include "hls/include/fifo.h"
+#include "hls/include/host_ring.h"
+
+#define NATIVE_NODES_MAX 256u
+#define NATIVE_WORDS     (NATIVE_NODES_MAX / 64u)
+#define NATIVE_BUDGET    64u /* activations per visit: less is slower, more does not help */
+
+struct native_card;
+
+struct native_task {
+    unsigned (*run)(void *context, struct native_activity *activity, unsigned budget);
+    void *context;
+    uint64_t neighbours[NATIVE_WORDS];
+    struct native_activity activity;
+};
+
+/* One dma_map. Never changes but for `failed`: the memory behind it went away (SIGBUS) and reads as zeros now. */
+struct native_mapping {
+    uint8_t *host;
+    uint64_t length;
+    int protection;
+    atomic_bool failed;
+};
+
+struct native_map_entry {
+    uint64_t iova, last; /* first and last address */
+    struct native_mapping *mapping;
+};
+
+/* Sorted by address. Entries beyond `count` are written before count is raised, so appending needs no copy. */
+struct native_map_table {
+    uint64_t generation; /* another for each table */
+    size_t capacity;
+    _Atomic size_t count;
+    struct native_map_entry entry[];
+};
+
+/* A channel's last hit: an entry of the table of generation `generation`. */
+struct native_map_cache {
+    uint64_t generation;
+    const struct native_map_entry *entry;
+};
+
+struct native_vector {
+    _Atomic int fd; /* -1 = none */
+    atomic_bool latched;
+};
+
+struct native_capture;
+
+#define NATIVE_PAGE_WORDS ((DOORBELL_PAGES + 63u) / 64u)
+#define NATIVE_SETTINGS   64u
+
+struct native_card {
+    struct cipu_card base;
+    const struct native_graph *graph;
+    void *object;
+    struct hls_fifo *fifo; /* the object's */
+    uint8_t *slots;
+    struct native_task *tasks;
+    void **blocks; /* by node; the shell's own state, freed with the card */
+    void (**resets)(void *block);
+
+    /* The thread's own. */
+    uint64_t ready[NATIVE_WORDS];
+    const struct native_map_table *table; /* for this round */
+    uint64_t generation;                  /* of table */
+    uint32_t time_ms;
+    unsigned round;
+    bool woken;                                      /* since the ports were last looked at */
+    size_t doorbell_node, registers_node, port_node; /* NATIVE_NODES_MAX = not in the graph */
+
+    /* Between the thread and others. */
+    pthread_t thread;
+    bool thread_started;
+    bool poll_always;
+    int cpu; /* -1 = any */
+    int epoll, wake_fd;
+    atomic_bool stop, pause, sleeping;
+    _Atomic uint64_t epoch, seen; /* native_synchronize */
+    _Atomic uint64_t rounds, sleeps;
+    pthread_mutex_t pause_lock;
+    pthread_cond_t pause_changed;
+    bool paused; /* under pause_lock */
+
+    pthread_mutex_t lock; /* serialises the callers of card.h that change things */
+    _Atomic(struct native_map_table *) map;
+
+    _Atomic uint32_t doorbell_value[DOORBELL_PAGES];
+    _Atomic uint64_t doorbell_rung[NATIVE_PAGE_WORDS];
+    atomic_bool doorbell_any;
+    int doorbell_fd; /* shared pages; -1 until the first is shared */
+    uint8_t *_Atomic doorbell_pages;
+    _Atomic uint64_t doorbell_shared[NATIVE_PAGE_WORDS];
+    atomic_bool doorbell_any_shared;
+
+    pthread_mutex_t settings_lock;
+    struct ring_setting settings[NATIVE_SETTINGS]; /* under settings_lock */
+    unsigned setting_first, setting_count;
+    atomic_bool settings_any;
+    struct ring_setting ring_registers[RING_COUNT]; /* under settings_lock */
+
+    struct native_vector vectors[CARD_VECTORS];
+    struct port ports[CARD_PORTS];
+    struct native_capture *_Atomic capture;
+    uint64_t *memory; /* CARD_MEMORY_LINES of 64 bytes, zero pages until written; NULL without memory ports */
+};
+
+/* native.c */
+int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
+                     struct cipu_error *error);
+
+/* The FIFO of a shell instance's port; NULL if it is not connected. */
+struct hls_fifo *native_shell_fifo(const struct native_card *card, size_t node, const char *port);
+
+/* native_thread.c */
+int native_thread_start(struct native_card *card, struct cipu_error *error);
+void native_thread_stop(struct native_card *card);
+void native_wake(struct native_card *card);
+/* Returns when the thread cannot use anything any more that was unpublished before the call. */
+void native_synchronize(struct native_card *card);
+/* Between them the thread stands still outside of any round. */
+void native_pause(struct native_card *card);
+void native_resume(struct native_card *card);
+
+static inline void native_make_ready(struct native_card *card, size_t node)
+{
+    card->ready[node / 64] |= UINT64_C(1) << node % 64;
+}
+
+/* native_map.c */
+int native_map_init(struct native_card *card);
+void native_map_free(struct native_card *card);
+int native_dma_map(struct cipu_card *base, int fd, off_t offset, uint64_t iova, uint64_t length, int protection,
+                   struct cipu_error *error);
+int native_dma_unmap(struct cipu_card *base, uint64_t iova, uint64_t length);
+const struct native_map_entry *native_map_find(struct native_card *card, uint64_t address);
+/* Tells the SIGBUS handler whose memory this thread touches; NULL at its end. */
+void native_map_guard(const struct native_card *card);
+
+/* The memory at a bus address as far as it is contiguous: *length is what is wanted and becomes what there is. NULL =
+ * refused. Valid for the rest of the visit. Thread only. */
+static inline uint8_t *native_translate(struct native_card *card, struct native_map_cache *cache, uint64_t address,
+                                        uint32_t *length, int protection)
+{
+    const struct native_map_entry *entry = cache->entry;
+    if (cache->generation != card->generation || !entry || address < entry->iova || address > entry->last) {
+        entry = native_map_find(card, address);
+        cache->generation = card->generation;
+        cache->entry = entry;
+        if (!entry)
+            return NULL;
+    }
+    if (!(entry->mapping->protection & protection))
+        return NULL;
+    uint64_t left = entry->last - address + 1;
+    *length = left < *length ? (uint32_t)left : *length;
+    return entry->mapping->host + (address - entry->iova);
+}
+
+static inline bool native_cache_failed(const struct native_map_cache *cache)
+{
+    return atomic_load_explicit(&cache->entry->mapping->failed, memory_order_relaxed);
+}
+
+/* The shell's blocks: each fills in its node's task, block and reset. */
+int native_doorbell_create(struct native_card *card, size_t node, struct cipu_error *error);
+int native_registers_create(struct native_card *card, size_t node, struct cipu_error *error);
+int native_port_create(struct native_card *card, size_t node, struct cipu_error *error);
+int native_dma_read_create(struct native_card *card, size_t node, struct cipu_error *error);
+int native_dma_write_create(struct native_card *card, size_t node, struct cipu_error *error);
+int native_memory_create(struct native_card *card, size_t node, struct cipu_error *error);
+int native_interrupt_create(struct native_card *card, size_t node, struct cipu_error *error);
+
+/* native_doorbell.c */
+int native_doorbell(struct cipu_card *base, uint32_t page, uint32_t value);
+int native_doorbell_share(struct cipu_card *base, uint32_t page, int *fd, off_t *offset);
+bool native_doorbell_pending(struct native_card *card, bool look_at_shared); /* thread only */
+void native_doorbell_free(struct native_card *card);
+
+/* native_registers.c */
+uint32_t native_register_read(struct cipu_card *base, uint32_t offset);
+void native_register_write(struct cipu_card *base, uint32_t offset, uint32_t value);
+void native_registers_reset(struct native_card *card);
+
+/* native_interrupt.c */
+void native_interrupt_init(struct native_card *card);
+void native_interrupt_free(struct native_card *card);
+int native_interrupt(struct cipu_card *base, uint32_t vector, int fd);
+void native_interrupt_reset(struct native_card *card);
+
+/* native_capture.c */
+int native_capture(struct cipu_card *base, int port, int fd, struct cipu_error *error);
+void native_capture_frame(struct native_capture *capture, unsigned port, const uint8_t *frame, uint32_t length);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Doorbells: a bitmap of pages that were rung, and pages that guests write themselves. A page that was looked at holds
+ * PAGE_QUIET; anything else in it is a ring.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "driver/native.h"
+
+#define PAGE_QUIET 0xffffffffu
+
+struct doorbell_block {
+    struct native_card *card;
+    struct hls_fifo *receive, *transmit, *host; /* NULL = not connected */
+};
+
+static void ring(struct native_card *card, uint32_t page)
+{
+    atomic_fetch_or(&card->doorbell_rung[page / 64], UINT64_C(1) << page % 64);
+    atomic_store(&card->doorbell_any, true);
+}
+
+int native_doorbell(struct cipu_card *base, uint32_t page, uint32_t value)
+{
+    struct native_card *card = (struct native_card *)base;
+    if (page >= DOORBELL_PAGES)
+        return -EINVAL;
+    atomic_store(&card->doorbell_value[page], value);
+    ring(card, page);
+    native_wake(card);
+    return 0;
+}
+
+static int create_pages(struct native_card *card)
+{
+    size_t bytes = (size_t)DOORBELL_PAGES * DOORBELL_PAGE_BYTES;
+    int fd = memfd_create("cipu-doorbells", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return -errno;
+    uint8_t *pages = MAP_FAILED;
+    /* The seal keeps whoever gets a page from taking the memory away. */
+    if (ftruncate(fd, (off_t)bytes) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+        pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (pages == MAP_FAILED) {
+        int code = -errno;
+        close(fd);
+        return code;
+    }
+    for (uint32_t page = 0; page < DOORBELL_PAGES; page++)
+        *(uint32_t *)(void *)(pages + (size_t)page * DOORBELL_PAGE_BYTES) = PAGE_QUIET;
+    card->doorbell_fd = fd;
+    atomic_store(&card->doorbell_pages, pages);
+    return 0;
+}
+
+int native_doorbell_share(struct cipu_card *base, uint32_t page, int *fd, off_t *offset)
+{
+    struct native_card *card = (struct native_card *)base;
+    if (page >= DOORBELL_PAGES)
+        return -EINVAL;
+    pthread_mutex_lock(&card->lock);
+    int result = card->doorbell_fd < 0 ? create_pages(card) : 0;
+    if (result == 0) {
+        *fd = card->doorbell_fd;
+        *offset = (off_t)page * DOORBELL_PAGE_BYTES;
+        atomic_fetch_or(&card->doorbell_shared[page / 64], UINT64_C(1) << page % 64);
+        atomic_store(&card->doorbell_any_shared, true);
+    }
+    pthread_mutex_unlock(&card->lock);
+    /* A thread that sleeps without a time limit must come up once. */
+    native_wake(card);
+    return result;
+}
+
+void native_doorbell_free(struct native_card *card)
+{
+    uint8_t *pages = atomic_load(&card->doorbell_pages);
+    if (pages)
+        munmap(pages, (size_t)DOORBELL_PAGES * DOORBELL_PAGE_BYTES);
+    if (card->doorbell_fd >= 0)
+        close(card->doorbell_fd);
+}
+
+static void look_at_shared(struct native_card *card)
+{
+    uint8_t *pages = atomic_load(&card->doorbell_pages);
+    for (uint32_t word = 0; word < NATIVE_PAGE_WORDS; word++) {
+        uint64_t bits = atomic_load_explicit(&card->doorbell_shared[word], memory_order_relaxed);
+        for (; bits; bits &= bits - 1) {
+            uint32_t page = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            _Atomic uint32_t *place = (_Atomic uint32_t *)(void *)(pages + (size_t)page * DOORBELL_PAGE_BYTES);
+            if (atomic_load_explicit(place, memory_order_relaxed) == PAGE_QUIET)
+                continue;
+            /* A full exchange: what the guest wrote before its doorbell is seen, what it rings later is a new ring. */
+            atomic_store(&card->doorbell_value[page], atomic_exchange(place, PAGE_QUIET));
+            ring(card, page);
+        }
+    }
+}
+
+bool native_doorbell_pending(struct native_card *card, bool look)
+{
+    if (look && atomic_load_explicit(&card->doorbell_any_shared, memory_order_relaxed))
+        look_at_shared(card);
+    return atomic_load(&card->doorbell_any);
+}
+
+static struct hls_fifo *fifo_of_page(const struct doorbell_block *block, uint32_t page)
+{
+    if (page >= DOORBELL_HOST)
+        return block->host;
+    return page % 2 ? block->transmit : block->receive;
+}
+
+static bool push(struct hls_fifo *fifo, uint32_t page, uint32_t value)
+{
+    struct hls_port port = hls_write_begin(fifo);
+    if (hls_at_limit(&port))
+        return false;
+    struct doorbell *doorbell = hls_slot(&port, HLS_SLOT_BYTES(struct doorbell));
+    *doorbell = (struct doorbell){page, value};
+    port.index++;
+    hls_write_end(fifo, &port);
+    return true;
+}
+
+static unsigned run(void *context, struct native_activity *activity, unsigned budget)
+{
+    struct doorbell_block *block = context;
+    struct native_card *card = block->card;
+    unsigned done = 0;
+    bool full = false;
+    if (!atomic_exchange(&card->doorbell_any, false))
+        return 0;
+    for (uint32_t word = 0; word < NATIVE_PAGE_WORDS; word++) {
+        if (!atomic_load_explicit(&card->doorbell_rung[word], memory_order_relaxed))
+            continue;
+        uint64_t bits = atomic_exchange(&card->doorbell_rung[word], 0);
+        for (; bits; bits &= bits - 1) {
+            uint32_t page = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            struct hls_fifo *fifo = fifo_of_page(block, page);
+            /* A ring must not overtake the setting of a host ring that was written before it. */
+            bool held = page >= DOORBELL_HOST && atomic_load(&card->settings_any);
+            if (!fifo) {
+                done++;
+            } else if (done < budget && !held && push(fifo, page, atomic_load(&card->doorbell_value[page]))) {
+                done++;
+            } else {
+                ring(card, page);
+                full = true;
+            }
+        }
+    }
+    native_account(activity, done, full);
+    return done;
+}
+
+int native_doorbell_create(struct native_card *card, size_t node, struct cipu_error *error)
+{
+    struct doorbell_block *block = calloc(1, sizeof *block);
+    if (!block)
+        return cipu_fail(error, -ENOMEM, "native card: out of memory");
+    block->card = card;
+    block->receive = native_shell_fifo(card, node, "receive");
+    block->transmit = native_shell_fifo(card, node, "transmit");
+    block->host = native_shell_fifo(card, node, "host");
+    card->blocks[node] = block;
+    card->tasks[node].run = run;
+    card->tasks[node].context = block;
+    card->doorbell_node = node;
+    return 0;
+}

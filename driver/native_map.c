@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bus addresses to memory. The table is immutable for its readers: a change publishes a new one, waits until the thread
+ * has left the old one, and frees it; a mapping above all others is appended in place.
+ *
+ * A guest may take its memory away (truncate the file behind it). The SIGBUS that follows in the card's thread is
+ * answered by zero pages in the mapping's place and its `failed` mark: that guest's transfers end in errors, nothing
+ * else happens.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "driver/native.h"
+
+#define PAGE_BYTES          4096u
+#define TABLE_ENTRIES_FIRST 64u
+
+static _Thread_local const struct native_card *volatile guarded;
+static struct sigaction previous_action;
+static pthread_once_t handler_once = PTHREAD_ONCE_INIT;
+
+static struct native_map_table *create_table(size_t capacity, uint64_t generation)
+{
+    struct native_map_table *table = calloc(1, sizeof *table + capacity * sizeof table->entry[0]);
+    if (table) {
+        table->capacity = capacity;
+        table->generation = generation;
+    }
+    return table;
+}
+
+/* Only calls that are safe in a handler: the table is the thread's own snapshot, mmap is one system call. */
+static bool replace_lost_memory(const struct native_card *card, const uint8_t *address)
+{
+    const struct native_map_table *table = card->table;
+    size_t count = atomic_load(&table->count);
+    for (size_t i = 0; i < count; i++) {
+        struct native_mapping *mapping = table->entry[i].mapping;
+        if (address < mapping->host || address >= mapping->host + mapping->length)
+            continue;
+        if (mmap(mapping->host, mapping->length, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED)
+            return false;
+        atomic_store(&mapping->failed, true);
+        return true;
+    }
+    return false;
+}
+
+static void on_bus_error(int signal, siginfo_t *info, void *context)
+{
+    int saved = errno;
+    if (guarded && guarded->table && replace_lost_memory(guarded, info->si_addr)) {
+        errno = saved;
+        return;
+    }
+    /* Not the card's: as if this handler were not there. */
+    if (previous_action.sa_flags & SA_SIGINFO) {
+        previous_action.sa_sigaction(signal, info, context);
+    } else if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
+        previous_action.sa_handler(signal);
+    } else {
+        struct sigaction action = {.sa_handler = SIG_DFL};
+        sigaction(signal, &action, NULL);
+    }
+    errno = saved;
+}
+
+static void install_handler(void)
+{
+    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, &previous_action);
+}
+
+void native_map_guard(const struct native_card *card)
+{
+    guarded = card;
+}
+
+int native_map_init(struct native_card *card)
+{
+    pthread_once(&handler_once, install_handler);
+    struct native_map_table *table = create_table(TABLE_ENTRIES_FIRST, 1);
+    if (!table)
+        return -ENOMEM;
+    atomic_store(&card->map, table);
+    card->table = table;
+    card->generation = table->generation;
+    return 0;
+}
+
+static void free_mapping(struct native_mapping *mapping)
+{
+    munmap(mapping->host, mapping->length);
+    free(mapping);
+}
+
+void native_map_free(struct native_card *card)
+{
+    struct native_map_table *table = atomic_load(&card->map);
+    for (size_t i = 0; table && i < table->count; i++)
+        free_mapping(table->entry[i].mapping);
+    free(table);
+    atomic_store(&card->map, NULL);
+}
+
+/* The index of the first entry that ends at or after the address. */
+static size_t lower_bound(const struct native_map_table *table, uint64_t address)
+{
+    size_t low = 0, high = atomic_load_explicit(&table->count, memory_order_acquire);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (table->entry[middle].last < address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const struct native_map_entry *native_map_find(struct native_card *card, uint64_t address)
+{
+    const struct native_map_table *table = card->table;
+    size_t place = lower_bound(table, address);
+    if (place == atomic_load_explicit(&table->count, memory_order_acquire) || table->entry[place].iova > address)
+        return NULL;
+    return &table->entry[place];
+}
+
+/* Memory of file systems whose pages another process provides (FUSE, network) could stop the card's thread for ever. */
+static int check_file(int fd, off_t offset, uint64_t length, struct cipu_error *error)
+{
+    static const long trusted[] = {
+        0x01021994 /* tmpfs, memfd */, 0x958458f6 /* hugetlbfs */,   (long)0x858458f6 /* ramfs */, 0xef53 /* ext */,
+        0x58465342 /* xfs */,          (long)0x9123683e /* btrfs */,
+    };
+    struct stat status;
+    struct statfs system;
+    if (fstat(fd, &status) < 0 || fstatfs(fd, &system) < 0)
+        return cipu_fail(error, -errno, "dma_map: descriptor %d: %s", fd, strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return cipu_fail(error, -EINVAL, "dma_map: descriptor %d is no memory file", fd);
+    bool known = false;
+    for (size_t i = 0; i < sizeof trusted / sizeof trusted[0]; i++)
+        known |= (unsigned long)system.f_type == (unsigned long)trusted[i];
+    if (!known)
+        return cipu_fail(error, -EINVAL,
+                         "dma_map: file system type 0x%lx, expected memory (tmpfs, hugetlbfs) or a disk's",
+                         (unsigned long)system.f_type);
+    if (offset < 0 || (uint64_t)offset > (uint64_t)status.st_size || length > (uint64_t)(status.st_size - offset))
+        return cipu_fail(error, -EINVAL, "dma_map: %llu bytes at %lld, but the file has %lld",
+                         (unsigned long long)length, (long long)offset, (long long)status.st_size);
+    return 0;
+}
+
+static int check_range(off_t offset, uint64_t iova, uint64_t length, int protection, struct cipu_error *error)
+{
+    if (!length || length % PAGE_BYTES || iova % PAGE_BYTES || offset % PAGE_BYTES || iova + (length - 1) < iova)
+        return cipu_fail(error, -EINVAL,
+                         "dma_map: iova 0x%llx, length 0x%llx, offset 0x%llx: expected multiples of 4096",
+                         (unsigned long long)iova, (unsigned long long)length, (unsigned long long)offset);
+    if (!protection || (protection & ~(CIPU_DMA_READ | CIPU_DMA_WRITE)))
+        return cipu_fail(error, -EINVAL, "dma_map: protection %d, expected read, write or both", protection);
+    return 0;
+}
+
+static struct native_mapping *create_mapping(int fd, off_t offset, uint64_t length, int protection)
+{
+    struct native_mapping *mapping = calloc(1, sizeof *mapping);
+    if (!mapping)
+        return NULL;
+    int pages =
+        (protection & CIPU_DMA_READ ? PROT_READ : 0) | (protection & CIPU_DMA_WRITE ? PROT_WRITE | PROT_READ : 0);
+    mapping->host = mmap(NULL, length, pages, MAP_SHARED | MAP_NORESERVE, fd, offset);
+    if (mapping->host == MAP_FAILED) {
+        free(mapping);
+        return NULL;
+    }
+    mapping->length = length;
+    mapping->protection = protection;
+    return mapping;
+}
+
+static int insert(struct native_card *card, size_t place, const struct native_map_entry *entry)
+{
+    struct native_map_table *table = atomic_load(&card->map);
+    size_t count = table->count;
+    if (place == count && count < table->capacity) {
+        table->entry[count] = *entry;
+        atomic_store_explicit(&table->count, count + 1, memory_order_release);
+        return 0;
+    }
+    struct native_map_table *larger =
+        create_table(count < table->capacity ? table->capacity : table->capacity * 2, table->generation + 1);
+    if (!larger)
+        return -ENOMEM;
+    memcpy(larger->entry, table->entry, place * sizeof *entry);
+    larger->entry[place] = *entry;
+    memcpy(larger->entry + place + 1, table->entry + place, (count - place) * sizeof *entry);
+    larger->count = count + 1;
+    atomic_store(&card->map, larger);
+    native_synchronize(card);
+    free(table);
+    return 0;
+}
+
+int native_dma_map(struct cipu_card *base, int fd, off_t offset, uint64_t iova, uint64_t length, int protection,
+                   struct cipu_error *error)
+{
+    struct native_card *card = (struct native_card *)base;
+    int result = check_range(offset, iova, length, protection, error);
+    if (result < 0 || (result = check_file(fd, offset, length, error)) < 0)
+        return result;
+    struct native_mapping *mapping = create_mapping(fd, offset, length, protection);
+    if (!mapping)
+        return cipu_fail(error, -errno, "dma_map: cannot map 0x%llx bytes at offset 0x%llx: %s",
+                         (unsigned long long)length, (unsigned long long)offset, strerror(errno));
+    struct native_map_entry entry = {iova, iova + (length - 1), mapping};
+    pthread_mutex_lock(&card->lock);
+    const struct native_map_table *table = atomic_load(&card->map);
+    size_t place = lower_bound(table, iova);
+    if (place < table->count && table->entry[place].iova <= entry.last)
+        result = cipu_fail(error, -EEXIST, "dma_map: 0x%llx..0x%llx overlaps the mapping at 0x%llx",
+                           (unsigned long long)iova, (unsigned long long)entry.last,
+                           (unsigned long long)table->entry[place].iova);
+    else if ((result = insert(card, place, &entry)) < 0)
+        cipu_fail(error, result, "dma_map: %s", strerror(-result));
+    pthread_mutex_unlock(&card->lock);
+    if (result < 0)
+        free_mapping(mapping);
+    return result;
+}
+
+static int remove_entry(struct native_card *card, uint64_t iova, uint64_t length)
+{
+    struct native_map_table *table = atomic_load(&card->map);
+    size_t count = table->count, place = lower_bound(table, iova);
+    if (!length || place == count || table->entry[place].iova != iova || table->entry[place].last - iova != length - 1)
+        return -ENOENT;
+    struct native_map_table *smaller = create_table(table->capacity, table->generation + 1);
+    if (!smaller)
+        return -ENOMEM;
+    struct native_mapping *mapping = table->entry[place].mapping;
+    memcpy(smaller->entry, table->entry, place * sizeof table->entry[0]);
+    memcpy(smaller->entry + place, table->entry + place + 1, (count - place - 1) * sizeof table->entry[0]);
+    smaller->count = count - 1;
+    atomic_store(&card->map, smaller);
+    native_synchronize(card);
+    free(table);
+    free_mapping(mapping);
+    return 0;
+}
+
+int native_dma_unmap(struct cipu_card *base, uint64_t iova, uint64_t length)
+{
+    struct native_card *card = (struct native_card *)base;
+    pthread_mutex_lock(&card->lock);
+    int result = remove_entry(card, iova, length);
+    pthread_mutex_unlock(&card->lock);
+    return result;
+}
