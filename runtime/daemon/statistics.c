@@ -52,15 +52,13 @@ json_t *daemon_counter(struct daemon *daemon, unsigned index)
 
 static json_t *named_counters(struct daemon *daemon, const struct name *names, size_t count)
 {
-    json_t *list = json_array();
+    json_t *object = json_object();
     for (size_t i = 0; i < count; i++) {
         json_t *counter = daemon_counter(daemon, names[i].index);
         if (counter)
-            json_object_set_new(counter, "name", json_string(names[i].name));
-        if (counter)
-            json_array_append_new(list, counter);
+            json_object_set_new(object, names[i].name, counter);
     }
-    return list;
+    return object;
 }
 
 static json_int_t port_register(struct daemon *daemon, unsigned port, size_t offset)
@@ -123,7 +121,7 @@ static json_t *kernels(struct daemon *daemon)
     return list;
 }
 
-static json_t *overlay(struct daemon *daemon)
+static json_t *net_counters(struct daemon *daemon)
 {
     struct net_statistics net;
     net_statistics(daemon->net, &net);
@@ -139,12 +137,12 @@ static json_t *overlay(struct daemon *daemon)
 
 static json_t *ring_drops(struct daemon *daemon)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < COUNT(rings); i++)
-        json_array_append_new(list,
-                              json_pack("{s:s, s:I}", "name", rings[i].name, "dropped",
-                                        (json_int_t)cipu_host_dropped(daemon->host, (enum host_ring)rings[i].index)));
-    return list;
+    json_t *object = json_object();
+    for (size_t i = 0; i < COUNT(rings); i++) {
+        uint32_t dropped = cipu_host_dropped(daemon->host, (enum host_ring)rings[i].index);
+        json_object_set_new(object, rings[i].name, json_pack("{s:I}", "dropped", (json_int_t)dropped));
+    }
+    return object;
 }
 
 json_t *daemon_statistics(struct daemon *daemon)
@@ -154,8 +152,8 @@ json_t *daemon_statistics(struct daemon *daemon)
     double uptime =
         (double)(now.tv_sec - daemon->started.tv_sec) + (double)(now.tv_nsec - daemon->started.tv_nsec) / 1000000000;
     return json_pack("{s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "uptime_seconds", uptime, "events",
-                     (json_int_t)atomic_load(&daemon->events), "packets", named_counters(daemon, fates, COUNT(fates)),
+                     (json_int_t)atomic_load(&daemon->events), "card", named_counters(daemon, fates, COUNT(fates)),
                      "punts", named_counters(daemon, reasons, COUNT(reasons)), "ports", ports(daemon), "functions",
-                     functions(daemon), "overlay", overlay(daemon), "rings", ring_drops(daemon), "kernels",
+                     functions(daemon), "net", net_counters(daemon), "rings", ring_drops(daemon), "kernels",
                      kernels(daemon));
 }

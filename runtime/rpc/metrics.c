@@ -16,6 +16,7 @@
 #include "runtime/rpc/unix_socket.h"
 
 #define TIMEOUT_S         10
+#define SWEEP_MS          100
 #define HEADERS_BYTES_MAX 8192
 #define BODY_BYTES_MAX    1024
 
@@ -23,8 +24,9 @@ struct metrics_server {
     struct daemon *daemon;
     struct evhttp *http;
     struct evconnlistener *listener;
-    unsigned connections;
-    bool closing;
+    struct event *sweep_timer;
+    struct bufferevent *streams[METRICS_CONNECTIONS_MAX]; /* referenced, so that their end can be seen */
+    unsigned stream_count;
     char path[SOCKET_PATH_BYTES]; /* "" for TCP */
 };
 
@@ -47,26 +49,51 @@ static void answer(struct evhttp_request *request, void *context)
         evbuffer_free(text);
 }
 
-static void on_stream_freed(void *context)
+/* evhttp has no limit of its own and does not tell when it is done with a stream; but one that was freed has no
+ * callbacks. */
+static bool is_freed(struct bufferevent *stream)
 {
-    struct metrics_server *server = context;
-    if (server->connections-- == METRICS_CONNECTIONS_MAX && !server->closing)
-        evconnlistener_enable(server->listener);
+    bufferevent_data_cb readable, writable;
+    bufferevent_event_cb event;
+    bufferevent_getcb(stream, &readable, &writable, &event, NULL);
+    return !readable && !writable && !event;
 }
 
-/* evhttp has no limit of its own. Each connection's stream passes through a filter that does nothing but tell when it
- * is freed. */
+static void sweep(struct metrics_server *server)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < server->stream_count; i++) {
+        if (is_freed(server->streams[i]))
+            bufferevent_decref(server->streams[i]);
+        else
+            server->streams[kept++] = server->streams[i];
+    }
+    server->stream_count = kept;
+    if (kept < METRICS_CONNECTIONS_MAX)
+        evconnlistener_enable(server->listener);
+    if (!kept)
+        event_del(server->sweep_timer);
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    sweep(context);
+}
+
 static struct bufferevent *new_stream(struct event_base *base, void *context)
 {
     struct metrics_server *server = context;
     struct bufferevent *stream = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    struct bufferevent *filter =
-        stream ? bufferevent_filter_new(stream, NULL, NULL, BEV_OPT_CLOSE_ON_FREE, on_stream_freed, server) : NULL;
-    if (stream && !filter)
-        bufferevent_free(stream);
-    if (filter && ++server->connections == METRICS_CONNECTIONS_MAX)
+    if (!stream)
+        return NULL;
+    bufferevent_incref(stream);
+    server->streams[server->stream_count++] = stream;
+    if (server->stream_count == METRICS_CONNECTIONS_MAX)
         evconnlistener_disable(server->listener);
-    return filter;
+    event_add(server->sweep_timer, &(struct timeval){.tv_usec = SWEEP_MS * 1000});
+    return stream;
 }
 
 static int listen_tcp(const char *where, struct cipu_error *error)
@@ -100,12 +127,16 @@ static int open_http(struct metrics_server *server, int fd, struct cipu_error *e
 {
     struct event_base *base = server->daemon->base;
     server->http = evhttp_new(base);
+    server->sweep_timer = event_new(base, -1, EV_PERSIST, on_sweep, server);
     server->listener = evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     if (!server->listener)
         close(fd);
-    if (!server->http || !server->listener || !evhttp_bind_listener(server->http, server->listener)) {
+    if (!server->http || !server->sweep_timer || !server->listener ||
+        !evhttp_bind_listener(server->http, server->listener)) {
         if (server->listener)
             evconnlistener_free(server->listener);
+        if (server->sweep_timer)
+            event_free(server->sweep_timer);
         if (server->http)
             evhttp_free(server->http);
         return cipu_fail(error, -ENOMEM, "no memory for the metrics");
@@ -142,11 +173,11 @@ int metrics_server_open(struct daemon *daemon, const char *where, struct metrics
 
 void metrics_server_close(struct metrics_server *server)
 {
-    server->closing = true;
     evhttp_free(server->http);
+    for (unsigned i = 0; i < server->stream_count; i++)
+        bufferevent_decref(server->streams[i]);
+    event_free(server->sweep_timer);
     if (server->path[0])
         unlink(server->path);
-    /* Streams are freed by the loop, which still counts them. */
-    event_base_loop(server->daemon->base, EVLOOP_NONBLOCK);
     free(server);
 }

@@ -20,6 +20,6 @@ int metrics_server_open(struct daemon *daemon, const char *where, struct metrics
 void metrics_server_close(struct metrics_server *server);
 
 /* Writes the statistics (daemon_statistics) as text. */
-void metrics_write(const json_t *statistics, const char *card, struct evbuffer *text);
+void metrics_write(json_t *statistics, const char *card, struct evbuffer *text);
 
 #endif

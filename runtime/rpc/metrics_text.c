@@ -11,7 +11,7 @@
 struct metric {
     const char *name, *type, *help;
     const char *section; /* key in the statistics */
-    const char *labels;  /* "label=key,...": taken from the element; NULL: none */
+    const char *labels;  /* "label=key,...": taken from the element; `*`: its own name; NULL: none */
     const char *fixed;   /* another label as it stands, or NULL */
     const char *value;   /* key in the element; "a.b" for a key within another */
 };
@@ -21,12 +21,10 @@ static const struct metric metrics[] = {
     {"cipu_uptime_seconds", GAUGE, "Seconds since the daemon started.", NULL, NULL, NULL, "uptime_seconds"},
     {"cipu_card_events_total", COUNTER, "Events of the card: stopped queues, dropped packets.", NULL, NULL, NULL,
      "events"},
-    {"cipu_packets_total", COUNTER, "Packets by what became of them in the card.", "packets", "fate=name", NULL,
-     "packets"},
-    {"cipu_bytes_total", COUNTER, "Bytes of packets by what became of them in the card.", "packets", "fate=name", NULL,
+    {"cipu_packets_total", COUNTER, "Packets by what became of them in the card.", "card", "fate=*", NULL, "packets"},
+    {"cipu_bytes_total", COUNTER, "Bytes of packets by what became of them in the card.", "card", "fate=*", NULL,
      "bytes"},
-    {"cipu_punts_total", COUNTER, "Packets handed to the slow path by reason.", "punts", "reason=name", NULL,
-     "packets"},
+    {"cipu_punts_total", COUNTER, "Packets handed to the slow path by reason.", "punts", "reason=*", NULL, "packets"},
     {"cipu_port_link_up", GAUGE, "Whether the port's link is up.", "ports", "port=id", NULL, "link"},
     {"cipu_port_packets_total", COUNTER, "Packets of a port.", "ports", "port=id", "direction=\"received\"",
      "received_packets"},
@@ -59,23 +57,23 @@ static const struct metric metrics[] = {
      "function=id,name=name", NULL, "message_errors"},
     {"cipu_frontend_mappings", GAUGE, "Pieces of guest memory that are mapped now.", "functions",
      "function=id,name=name", NULL, "mappings"},
-    {"cipu_flows", GAUGE, "Flows in the card now.", "overlay", NULL, NULL, "flows"},
-    {"cipu_flows_installed_total", COUNTER, "Flows that were installed.", "overlay", NULL, NULL, "flows_installed"},
-    {"cipu_flows_expired_total", COUNTER, "Flows that were removed because nothing used them.", "overlay", NULL, NULL,
+    {"cipu_flows", GAUGE, "Flows in the card now.", "net", NULL, NULL, "flows"},
+    {"cipu_flows_installed_total", COUNTER, "Flows that were installed.", "net", NULL, NULL, "flows_installed"},
+    {"cipu_flows_expired_total", COUNTER, "Flows that were removed because nothing used them.", "net", NULL, NULL,
      "flows_expired"},
-    {"cipu_flows_refused_total", COUNTER, "Flows that found no room.", "overlay", NULL, NULL, "flows_refused"},
-    {"cipu_neighbours", GAUGE, "Hosts of the underlay that are known.", "overlay", NULL, NULL, "neighbours"},
-    {"cipu_slow_path_total", COUNTER, "What the slow path did.", "overlay", NULL, "what=\"miss\"", "misses"},
-    {"cipu_slow_path_total", COUNTER, NULL, "overlay", NULL, "what=\"arp_answered\"", "arp_answered"},
-    {"cipu_slow_path_total", COUNTER, NULL, "overlay", NULL, "what=\"nd_answered\"", "nd_answered"},
-    {"cipu_slow_path_total", COUNTER, NULL, "overlay", NULL, "what=\"icmp_sent\"", "icmp_sent"},
-    {"cipu_slow_path_dropped_total", COUNTER, "Packets that the slow path dropped.", "overlay", NULL,
-     "reason=\"no_route\"", "dropped_no_route"},
-    {"cipu_slow_path_dropped_total", COUNTER, NULL, "overlay", NULL, "reason=\"spoofed\"", "dropped_spoofed"},
-    {"cipu_slow_path_dropped_total", COUNTER, NULL, "overlay", NULL, "reason=\"unresolved\"", "dropped_unresolved"},
-    {"cipu_slow_path_dropped_total", COUNTER, NULL, "overlay", NULL, "reason=\"other\"", "dropped_other"},
+    {"cipu_flows_refused_total", COUNTER, "Flows that found no room.", "net", NULL, NULL, "flows_refused"},
+    {"cipu_neighbours", GAUGE, "Hosts of the underlay that are known.", "net", NULL, NULL, "neighbours"},
+    {"cipu_slow_path_total", COUNTER, "What the slow path did.", "net", NULL, "what=\"miss\"", "misses"},
+    {"cipu_slow_path_total", COUNTER, NULL, "net", NULL, "what=\"arp_answered\"", "arp_answered"},
+    {"cipu_slow_path_total", COUNTER, NULL, "net", NULL, "what=\"nd_answered\"", "nd_answered"},
+    {"cipu_slow_path_total", COUNTER, NULL, "net", NULL, "what=\"icmp_sent\"", "icmp_sent"},
+    {"cipu_slow_path_dropped_total", COUNTER, "Packets that the slow path dropped.", "net", NULL, "reason=\"no_route\"",
+     "dropped_no_route"},
+    {"cipu_slow_path_dropped_total", COUNTER, NULL, "net", NULL, "reason=\"spoofed\"", "dropped_spoofed"},
+    {"cipu_slow_path_dropped_total", COUNTER, NULL, "net", NULL, "reason=\"unresolved\"", "dropped_unresolved"},
+    {"cipu_slow_path_dropped_total", COUNTER, NULL, "net", NULL, "reason=\"other\"", "dropped_other"},
     {"cipu_ring_dropped_total", COUNTER, "Records that the card dropped because a host ring was full.", "rings",
-     "ring=name", NULL, "dropped"},
+     "ring=*", NULL, "dropped"},
     {"cipu_kernel_activations_total", COUNTER, "Activations of a kernel.", "kernels", "kernel=name", NULL,
      "activations"},
     {"cipu_kernel_stalls_total", COUNTER, "Visits to a kernel that found input but no room for output.", "kernels",
@@ -91,7 +89,8 @@ static void write_label_value(const char *value, struct evbuffer *text)
     }
 }
 
-static void write_labels(const struct metric *metric, const json_t *element, struct evbuffer *text)
+static void write_labels(const struct metric *metric, const char *own_name, const json_t *element,
+                         struct evbuffer *text)
 {
     const char *separator = "{";
     for (const char *label = metric->labels, *end; label && *label; label = *end ? end + 1 : end) {
@@ -106,7 +105,9 @@ static void write_labels(const struct metric *metric, const json_t *element, str
         *key++ = 0;
         const json_t *value = json_object_get(element, key);
         evbuffer_add_printf(text, "%s%s=\"", separator, name);
-        if (json_is_string(value))
+        if (strcmp(key, "*") == 0)
+            write_label_value(own_name, text);
+        else if (json_is_string(value))
             write_label_value(json_string_value(value), text);
         else
             evbuffer_add_printf(text, "%lld", (long long)json_integer_value(value));
@@ -133,20 +134,36 @@ static const json_t *find_value(const json_t *element, const char *path)
     return json_object_get(json_object_get(element, first), dot + 1);
 }
 
-static void write_sample(const struct metric *metric, const json_t *element, struct evbuffer *text)
+static void write_sample(const struct metric *metric, const char *own_name, const json_t *element,
+                         struct evbuffer *text)
 {
     const json_t *value = find_value(element, metric->value);
     if (!value)
         return;
     evbuffer_add(text, metric->name, strlen(metric->name));
-    write_labels(metric, element, text);
+    write_labels(metric, own_name, element, text);
     if (json_is_real(value))
         evbuffer_add_printf(text, " %.3f\n", json_real_value(value));
     else
         evbuffer_add_printf(text, " %lld\n", json_is_true(value) ? 1LL : (long long)json_integer_value(value));
 }
 
-void metrics_write(const json_t *statistics, const char *card, struct evbuffer *text)
+/* A section is one element, a list of elements, or elements by name. */
+static void write_section(const struct metric *metric, json_t *section, struct evbuffer *text)
+{
+    const char *name;
+    json_t *element;
+    size_t i;
+    if (json_is_array(section)) {
+        json_array_foreach(section, i, element) write_sample(metric, NULL, element, text);
+    } else if (metric->labels) {
+        json_object_foreach(section, name, element) write_sample(metric, name, element, text);
+    } else {
+        write_sample(metric, NULL, section, text);
+    }
+}
+
+void metrics_write(json_t *statistics, const char *card, struct evbuffer *text)
 {
     evbuffer_add_printf(text,
                         "# HELP cipu_build_info The daemon's version and its card.\n# TYPE cipu_build_info gauge\n"
@@ -156,15 +173,9 @@ void metrics_write(const json_t *statistics, const char *card, struct evbuffer *
     evbuffer_add_printf(text, "\"} 1\n");
     for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
         const struct metric *metric = &metrics[i];
-        const json_t *section = metric->section ? json_object_get(statistics, metric->section) : statistics;
         if (metric->help)
             evbuffer_add_printf(text, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name,
                                 metric->type);
-        if (!json_is_array(section)) {
-            write_sample(metric, section, text);
-            continue;
-        }
-        for (size_t element = 0; element < json_array_size(section); element++)
-            write_sample(metric, json_array_get(section, element), text);
+        write_section(metric, metric->section ? json_object_get(statistics, metric->section) : statistics, text);
     }
 }
