@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What virtq remembers of a queue, and what one activation may send. */
+#ifndef CIPU_VIRTQ_ROW_H
+#define CIPU_VIRTQ_ROW_H
+
+#include "hls/include/dma.h"
+#include "hls/include/hls.h"
+#include "hls/include/queue.h"
+#include "hls/include/virtio.h"
+
+#define VIRTQ_BATCH 16u /* avail ring entries fetched at once */
+#define VIRTQ_GROUP 4u  /* descriptors fetched at once: 64 bytes */
+
+enum virtq_phase {
+    VIRTQ_STOPPED = 0,
+    VIRTQ_IDLE,        /* waits for a doorbell; no token */
+    VIRTQ_PARKED,      /* waits for credit; no token */
+    VIRTQ_FAULTED,     /* waits for QUEUE_STOP; no token */
+    VIRTQ_INDEX,       /* reads the avail index */
+    VIRTQ_ARMING,      /* writes avail_event, to read the index once more */
+    VIRTQ_RING,        /* reads avail ring entries */
+    VIRTQ_DESCRIPTORS, /* reads a group of descriptors */
+    VIRTQ_RUNNING,     /* token in `again` */
+};
+
+struct virtq_row {
+    uint64_t descriptors; /* guest addresses */
+    uint64_t avail;
+    uint64_t used;
+    uint64_t table; /* the descriptor table that the chain is in: the queue's or an indirect one */
+    uint32_t entries;
+    uint32_t table_entries;
+    uint32_t current; /* index into the table */
+    uint32_t group_first;
+    uint32_t chain_bytes;
+    uint32_t stop_tag;
+    uint16_t chain_descriptors;
+    uint16_t chain_segments; /* sent on */
+    uint16_t position;       /* next avail ring entry */
+    uint16_t batch_count;
+    uint16_t batch_next;
+    uint16_t credit; /* segments that the kernel behind has room for */
+    uint16_t function;
+    uint16_t flags; /* enum queue_flags */
+    uint8_t phase;  /* enum virtq_phase */
+    uint8_t generation;
+    uint8_t armed;       /* the index is read after avail_event was written */
+    uint8_t rung;        /* a doorbell came meanwhile */
+    uint8_t stopping;    /* QUEUE_STOP came */
+    uint8_t late_fault;  /* enum queue_fault that a later kernel found; takes effect when the token returns */
+    uint8_t group_valid; /* `group` holds descriptors of `table` from group_first on */
+    uint8_t indirect;
+    uint8_t transmit;
+    uint16_t heads[VIRTQ_BATCH];
+    struct virtq_descriptor group[VIRTQ_GROUP];
+};
+
+/* At most one record on each stream. */
+struct virtq_output {
+    struct dma_request read;
+    struct dma_request write;
+    struct virtq_segment segment;
+    uint16_t event; /* avail_event, the data of `write` */
+    uint8_t reads;
+    uint8_t writes;
+    uint8_t segments;
+    uint8_t again;
+    uint8_t fault; /* enum queue_fault */
+    uint64_t fault_value;
+};
+
+HLS_INLINE bool virtq_has_token(const struct virtq_row *row)
+{
+    return row->phase >= VIRTQ_INDEX;
+}
+
+HLS_INLINE void virtq_request(struct dma_request *request, const struct virtq_row *row, uint16_t queue, uint64_t address,
+                              uint32_t length)
+{
+    HLS_ZERO(request, sizeof *request);
+    request->address = address;
+    request->length = length;
+    request->function = row->function;
+    request->flags = DMA_LAST;
+    request->tag = queue;
+}
+
+HLS_INLINE void virtq_read(struct virtq_output *output, struct virtq_row *row, uint16_t queue, uint8_t phase, uint64_t address,
+                           uint32_t length)
+{
+    virtq_request(&output->read, row, queue, address, length);
+    output->reads = 1;
+    row->phase = phase;
+}
+
+HLS_INLINE void virtq_again(struct virtq_output *output, struct virtq_row *row)
+{
+    output->again = 1;
+    row->phase = VIRTQ_RUNNING;
+}
+
+HLS_INLINE void virtq_fault(struct virtq_output *output, struct virtq_row *row, uint8_t fault, uint64_t value)
+{
+    output->fault = fault;
+    output->fault_value = value;
+    row->phase = VIRTQ_FAULTED;
+}
+
+#endif

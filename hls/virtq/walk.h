@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The walk along the avail ring and the descriptor chains: VIRTIO 1.2, sections 2.7.5 to 2.7.13. */
+#ifndef CIPU_VIRTQ_WALK_H
+#define CIPU_VIRTQ_WALK_H
+
+#include "hls/virtq/row.h"
+
+#define VIRTQ_FRAME_MAX (PACKET_BYTES_MAX + (uint32_t)sizeof(struct virtio_net_header))
+#define VIRTQ_SEGMENT_MAX 65536u
+
+HLS_INLINE void virtq_read_index(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
+{
+    row->rung = 0;
+    virtq_read(output, row, queue, VIRTQ_INDEX, row->avail + VIRTQ_AVAIL_INDEX, 2);
+}
+
+/* A receive chain must fit what is free in the cache; a transmit chain may overdraw. */
+HLS_INLINE bool virtq_has_credit(const struct virtq_row *row)
+{
+    return row->transmit ? row->credit > 0 : row->credit >= RECEIVE_CHAIN_MAX;
+}
+
+/* Fetches the group with `current`, unless it is at hand: then the token goes round once. */
+HLS_INLINE void virtq_goto(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
+{
+    uint32_t first = row->current & ~(VIRTQ_GROUP - 1u);
+    if (row->group_valid && row->group_first == first) {
+        virtq_again(output, row);
+    } else {
+        uint32_t left = row->table_entries - first;
+        row->group_first = first;
+        row->group_valid = 0;
+        virtq_read(output, row, queue, VIRTQ_DESCRIPTORS, row->table + (uint64_t)first * sizeof(struct virtq_descriptor),
+                   (left < VIRTQ_GROUP ? left : VIRTQ_GROUP) * (uint32_t)sizeof(struct virtq_descriptor));
+    }
+}
+
+/* Begins the next chain of the batch, or looks for more at the batch's end. */
+HLS_INLINE void virtq_next_chain(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
+{
+    if (row->batch_next == row->batch_count) {
+        row->armed = 0;
+        virtq_read_index(output, row, queue);
+        return;
+    }
+    if (!virtq_has_credit(row)) {
+        row->phase = VIRTQ_PARKED;
+        return;
+    }
+    uint16_t head = row->heads[row->batch_next & (VIRTQ_BATCH - 1u)];
+    if (row->indirect)
+        row->group_valid = 0;
+    row->indirect = 0;
+    row->table = row->descriptors;
+    row->table_entries = row->entries;
+    row->current = head;
+    row->chain_bytes = 0;
+    row->chain_descriptors = 0;
+    row->chain_segments = 0;
+    if (head >= row->entries)
+        virtq_fault(output, row, FAULT_DESCRIPTOR_INDEX, head);
+    else
+        virtq_goto(output, row, queue);
+}
+
+/* 2.7.13.3: the driver's index is free running; it is never ahead by more than the queue's size. */
+HLS_INLINE void virtq_index(struct virtq_output *output, struct virtq_row *row, uint16_t queue, const uint8_t *data)
+{
+    uint16_t index;
+    HLS_COPY(&index, data, 2);
+    uint16_t waiting = (uint16_t)(index - row->position);
+    if (waiting > row->entries) {
+        virtq_fault(output, row, FAULT_AVAIL_INDEX, index);
+    } else if (waiting != 0) {
+        uint32_t slot = row->position & (row->entries - 1u);
+        uint32_t straight = row->entries - slot;
+        uint32_t count = waiting < straight ? waiting : straight;
+        count = count < VIRTQ_BATCH ? count : VIRTQ_BATCH;
+        row->batch_count = (uint16_t)count;
+        row->batch_next = 0;
+        row->group_valid = 0; /* descriptors read before the index may be stale */
+        virtq_read(output, row, queue, VIRTQ_RING, row->avail + VIRTQ_AVAIL_RING + 2u * slot, 2u * count);
+    } else if ((row->flags & QUEUE_EVENT_INDEX) && !row->armed) {
+        virtq_request(&output->write, row, queue, row->used + VIRTQ_USED_AVAIL_EVENT((uint64_t)row->entries), 2);
+        output->writes = 1;
+        output->event = row->position;
+        row->phase = VIRTQ_ARMING;
+    } else if (row->rung) {
+        virtq_read_index(output, row, queue);
+    } else {
+        row->phase = VIRTQ_IDLE;
+    }
+}
+
+HLS_INLINE void virtq_segment_fill(struct virtq_segment *segment, const struct virtq_row *row, uint16_t queue, uint8_t kind,
+                                   uint8_t flags)
+{
+    HLS_ZERO(segment, sizeof *segment);
+    segment->queue = queue;
+    segment->function = row->function;
+    segment->head = row->heads[row->batch_next & (VIRTQ_BATCH - 1u)];
+    segment->kind = kind;
+    segment->flags = flags;
+    segment->generation = row->generation;
+}
+
+/* A chain that was begun and cannot be finished is withdrawn. */
+HLS_INLINE void virtq_withdraw(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
+{
+    if (row->chain_segments != 0) {
+        virtq_segment_fill(&output->segment, row, queue, SEGMENT_ABORT, SEGMENT_LAST);
+        output->segments = 1;
+        row->chain_segments = 0;
+    }
+}
+
+/* 2.7.5.3: an indirect descriptor stands alone in its chain's place, is not nested, and has no NEXT. */
+HLS_INLINE void virtq_indirect(struct virtq_output *output, struct virtq_row *row, uint16_t queue,
+                               const struct virtq_descriptor *descriptor)
+{
+    uint32_t count = descriptor->length / (uint32_t)sizeof(struct virtq_descriptor);
+    bool whole = descriptor->length % sizeof(struct virtq_descriptor) == 0 && count != 0 && count <= row->entries;
+    if (!(row->flags & QUEUE_INDIRECT) || row->indirect || (descriptor->flags & VIRTQ_NEXT) || !whole) {
+        virtq_fault(output, row, FAULT_INDIRECT, descriptor->length);
+        return;
+    }
+    row->indirect = 1;
+    row->table = descriptor->address;
+    row->table_entries = count;
+    row->current = 0;
+    row->group_valid = 0;
+    virtq_goto(output, row, queue);
+}
+
+/* Why a descriptor cannot be used, or FAULT_NONE. */
+HLS_INLINE uint8_t virtq_check(const struct virtq_row *row, const struct virtq_descriptor *descriptor)
+{
+    bool writable = (descriptor->flags & VIRTQ_WRITE) != 0;
+    uint32_t room = VIRTQ_FRAME_MAX - row->chain_bytes;
+    uint8_t fault = FAULT_NONE;
+    if (row->chain_descriptors >= row->entries)
+        fault = FAULT_DESCRIPTOR_LOOP;
+    else if (writable == (row->transmit != 0))
+        fault = FAULT_DIRECTION;
+    else if (descriptor->length == 0 || (row->transmit && descriptor->length > room))
+        fault = FAULT_DESCRIPTOR_LENGTH;
+    else if ((descriptor->flags & VIRTQ_NEXT) && descriptor->next >= row->table_entries)
+        fault = FAULT_DESCRIPTOR_INDEX;
+    else if (!(descriptor->flags & VIRTQ_NEXT) && row->transmit &&
+             row->chain_bytes + descriptor->length < sizeof(struct virtio_net_header))
+        fault = FAULT_DESCRIPTOR_LENGTH;
+    return fault;
+}
+
+HLS_INLINE void virtq_chain_done(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
+{
+    uint16_t spent = row->chain_segments < row->credit ? row->chain_segments : row->credit;
+    row->credit = (uint16_t)(row->credit - spent);
+    row->chain_segments = 0;
+    row->position++;
+    row->batch_next++;
+    virtq_next_chain(output, row, queue);
+}
+
+/* The descriptor `current`, whose group is at hand. */
+HLS_INLINE void virtq_descriptor_step(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
+{
+    struct virtq_descriptor descriptor = row->group[row->current & (VIRTQ_GROUP - 1u)];
+    if (descriptor.flags & VIRTQ_INDIRECT) {
+        virtq_indirect(output, row, queue, &descriptor);
+        return;
+    }
+    uint8_t fault = virtq_check(row, &descriptor);
+    if (fault != FAULT_NONE) {
+        bool index = fault == FAULT_DESCRIPTOR_INDEX;
+        virtq_fault(output, row, fault, index ? descriptor.next : descriptor.length);
+        return;
+    }
+    /* A receive chain is used up to as many segments as the card caches. */
+    bool more = (descriptor.flags & VIRTQ_NEXT) != 0 &&
+                (row->transmit || row->chain_segments < RECEIVE_CHAIN_MAX - 1u);
+    uint32_t flags = (row->chain_segments == 0 ? SEGMENT_FIRST : 0u) | (more ? 0u : SEGMENT_LAST);
+    virtq_segment_fill(&output->segment, row, queue, SEGMENT_BUFFER, (uint8_t)flags);
+    output->segment.address = descriptor.address;
+    output->segment.length = descriptor.length < VIRTQ_SEGMENT_MAX ? descriptor.length : VIRTQ_SEGMENT_MAX;
+    output->segments = 1;
+    row->chain_descriptors++;
+    row->chain_segments++;
+    if (row->transmit)
+        row->chain_bytes += descriptor.length;
+    if (more) {
+        row->current = descriptor.next;
+        virtq_goto(output, row, queue);
+    } else {
+        virtq_chain_done(output, row, queue);
+    }
+}
+
+#endif
