@@ -17,7 +17,8 @@
 static struct control_state control_state;
 static struct event_post_state event_state;
 static struct stream command_stream, done_stream[TARGETS], target_stream[TARGETS], completion_stream;
-static struct stream event_in[3], event_out;
+#define EVENT_SOURCES 5
+static struct stream event_in[EVENT_SOURCES], event_out;
 
 static int setup(void **context)
 {
@@ -30,7 +31,7 @@ static int setup(void **context)
         stream_open(&done_stream[i], 4, sizeof(struct command_entry));
         stream_open(&target_stream[i], 4, sizeof(struct command_entry));
     }
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < EVENT_SOURCES; i++)
         stream_open(&event_in[i], 4, sizeof(struct event_entry));
     stream_open(&event_out, 4, sizeof(struct ring_work));
     return 0;
@@ -45,7 +46,7 @@ static int teardown(void **context)
         stream_close(&done_stream[i]);
         stream_close(&target_stream[i]);
     }
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < EVENT_SOURCES; i++)
         stream_close(&event_in[i]);
     stream_close(&event_out);
     return 0;
@@ -214,22 +215,27 @@ static void test_random(void **context)
 static void test_events(void **context)
 {
     (void)context;
-    unsigned counts[3] = {0};
-    for (int i = 0; i < 3000; i++) {
-        for (uint16_t source = 0; source < 3; source++) {
+    unsigned counts[EVENT_SOURCES] = {0};
+    for (int i = 0; i < 1000 * EVENT_SOURCES; i++) {
+        for (uint16_t source = 0; source < EVENT_SOURCES; source++) {
             struct event_entry event = {.kind = EVENT_QUEUE_STOPPED, .queue = source};
             memset(event.reserved, source, sizeof event.reserved);
             stream_put(&event_in[source], &event);
         }
         struct stream *tx = &event_in[0], *tx_packet = &event_in[1], *rx = &event_in[2], *out = &event_out;
+        struct stream *tx_used = &event_in[3], *rx_used = &event_in[4];
         STREAM_TEST_IN(tx);
         STREAM_TEST_IN(tx_packet);
         STREAM_TEST_IN(rx);
+        STREAM_TEST_IN(tx_used);
+        STREAM_TEST_IN(rx_used);
         STREAM_TEST_OUT(out);
-        assert_int_equal(event_post(&event_state, &tx_port, &tx_packet_port, &rx_port, &out_port), 1);
+        assert_int_equal(event_post(&event_state, &tx_port, &tx_packet_port, &tx_used_port, &rx_port, &rx_used_port, &out_port), 1);
         STREAM_TEST_IN_END(tx);
         STREAM_TEST_IN_END(tx_packet);
         STREAM_TEST_IN_END(rx);
+        STREAM_TEST_IN_END(tx_used);
+        STREAM_TEST_IN_END(rx_used);
         STREAM_TEST_OUT_END(out);
         struct ring_work work;
         struct event_entry event;
@@ -238,8 +244,8 @@ static void test_events(void **context)
         assert_int_equal(event.reserved[47], event.queue);
         counts[event.queue]++;
     }
-    assert_int_equal(counts[0], 1000); /* fair */
-    assert_int_equal(counts[1], 1000);
+    for (unsigned source = 0; source < EVENT_SOURCES; source++)
+        assert_int_equal(counts[source], 1000); /* fair */
 }
 
 int main(void)
