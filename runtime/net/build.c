@@ -63,7 +63,7 @@ uint16_t frame_icmp_checksum(const struct net_address *source, const struct net_
     if (source->family == 6) {
         sum = frame_checksum_add(sum, source->bytes, 16);
         sum = frame_checksum_add(sum, destination->bytes, 16);
-        sum += length + FRAME_ICMPV6;
+        sum += length + IP_PROTOCOL_ICMPV6;
     }
     return frame_checksum_finish(sum);
 }

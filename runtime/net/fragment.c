@@ -3,7 +3,6 @@
 
 #define IPV4_HEADER_MAX 60u
 #define MORE_FRAGMENTS  0x2000u
-#define ECN_CONGESTION  3u
 
 /* RFC 791 section 3.1: options with the copied flag go into every fragment. Returns the header's bytes, a multiple
  * of 4. */

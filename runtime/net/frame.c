@@ -37,7 +37,8 @@ static int parse_ipv4(struct frame *frame)
 
 static bool is_extension(uint8_t next_header)
 {
-    return next_header == 0 || next_header == 43 || next_header == 44 || next_header == 60;
+    return next_header == IP_PROTOCOL_HOP_BY_HOP || next_header == IP_PROTOCOL_ROUTING ||
+           next_header == IP_PROTOCOL_FRAGMENT || next_header == IP_PROTOCOL_DESTINATION;
 }
 
 /* RFC 8200 section 4: hop-by-hop, routing, fragment and destination options. */
@@ -50,10 +51,10 @@ static int skip_extensions(struct frame *frame, size_t total)
             return -EBADMSG;
         const uint8_t *header = frame->ip + offset;
         frame->options = true;
-        size_t bytes = next == 44 ? 8 : (header[1] + 1u) * 8u;
+        size_t bytes = next == IP_PROTOCOL_FRAGMENT ? 8 : (header[1] + 1u) * 8u;
         if (offset + bytes > total)
             return -EBADMSG;
-        if (next == 44) {
+        if (next == IP_PROTOCOL_FRAGMENT) {
             uint16_t fragment = hls_be16(header + 2);
             frame->fragment = true;
             frame->first_fragment = fragment >> 3 == 0;
@@ -95,9 +96,9 @@ int frame_parse(const uint8_t *data, size_t length, struct frame *frame)
         return -EBADMSG;
     frame->type = hls_be16(data + 12);
     frame->ip = data + FRAME_ETHERNET_BYTES;
-    if (frame->type == FRAME_TYPE_IPV4)
+    if (frame->type == ETHERTYPE_IPV4)
         return parse_ipv4(frame);
-    if (frame->type == FRAME_TYPE_IPV6)
+    if (frame->type == ETHERTYPE_IPV6)
         return parse_ipv6(frame);
     return 0;
 }
@@ -105,44 +106,15 @@ int frame_parse(const uint8_t *data, size_t length, struct frame *frame)
 bool frame_vxlan(const struct frame *frame, uint32_t *vni, const uint8_t **inner, size_t *inner_length)
 {
     const uint8_t *udp = frame->payload;
-    if (frame->family == 0 || frame->protocol != FRAME_UDP || frame->fragment ||
-        frame->payload_length < 8 + FRAME_VXLAN_BYTES + FRAME_ETHERNET_BYTES || hls_be16(udp + 2) != FRAME_VXLAN_PORT)
+    if (frame->family == 0 || frame->protocol != IP_PROTOCOL_UDP || frame->fragment ||
+        frame->payload_length < 8 + FRAME_VXLAN_BYTES + FRAME_ETHERNET_BYTES || hls_be16(udp + 2) != VXLAN_UDP_PORT)
         return false;
     size_t udp_length = hls_be16(udp + 4);
     if (udp_length < 8 + FRAME_VXLAN_BYTES + FRAME_ETHERNET_BYTES || udp_length > frame->payload_length ||
-        !(udp[8] & 8))
+        !(udp[8] & VXLAN_FLAG_VNI))
         return false;
     *vni = hls_be32(udp + 12) >> 8;
     *inner = udp + 8 + FRAME_VXLAN_BYTES;
     *inner_length = udp_length - 8 - FRAME_VXLAN_BYTES;
-    return true;
-}
-
-bool frame_flow_key(const struct frame *frame, uint32_t domain, struct flow_key *key)
-{
-    *key = (struct flow_key){.domain = domain};
-    if (frame->family == 0)
-        return false;
-    key->kind = frame->family == 4 ? FLOW_IPV4 : FLOW_IPV6;
-    key->protocol = frame->protocol;
-    key->fragment = frame->fragment;
-    net_address_wide(&frame->source, key->source);
-    net_address_wide(&frame->destination, key->destination);
-    if (frame->fragment)
-        return true;
-    const uint8_t *payload = frame->payload;
-    if (frame->protocol == FRAME_TCP || frame->protocol == FRAME_UDP) {
-        if (frame->payload_length < (frame->protocol == FRAME_TCP ? 20 : 8))
-            return false;
-        memcpy(key->source_port, payload, 2);
-        memcpy(key->destination_port, payload + 2, 2);
-    } else if (frame_is_icmp(frame)) {
-        if (frame->payload_length < 8)
-            return false;
-        bool echo = frame->family == 4 ? payload[0] == 0 || payload[0] == 8 : payload[0] == 128 || payload[0] == 129;
-        if (echo)
-            memcpy(key->source_port, payload + 4, 2);
-        memcpy(key->destination_port, payload, 2);
-    }
     return true;
 }

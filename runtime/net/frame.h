@@ -7,20 +7,12 @@
 #define CIPU_NET_FRAME_H
 
 #include "hls/include/beat.h"
-#include "hls/include/flow.h"
+#include "hls/include/net.h"
 #include "runtime/net/address.h"
 
 #define FRAME_ETHERNET_BYTES 14u
-#define FRAME_TYPE_IPV4      0x0800u
 #define FRAME_TYPE_ARP       0x0806u
-#define FRAME_TYPE_IPV6      0x86ddu
 
-#define FRAME_ICMP   1u
-#define FRAME_UDP    17u
-#define FRAME_TCP    6u
-#define FRAME_ICMPV6 58u
-
-#define FRAME_VXLAN_PORT  4789u
 #define FRAME_VXLAN_BYTES 8u
 
 #define FRAME_IPV4_BYTES 20u
@@ -48,7 +40,7 @@ int frame_parse(const uint8_t *data, size_t length, struct frame *frame);
 
 static inline bool frame_is_tagged(const struct frame *frame)
 {
-    return frame->type == 0x8100 || frame->type == 0x88a8;
+    return frame->type == ETHERTYPE_VLAN || frame->type == ETHERTYPE_SERVICE_VLAN;
 }
 
 static inline const uint8_t *frame_destination_mac(const struct frame *frame)
@@ -63,7 +55,7 @@ static inline const uint8_t *frame_source_mac(const struct frame *frame)
 
 static inline bool frame_is_icmp(const struct frame *frame)
 {
-    return frame->family == 4 ? frame->protocol == FRAME_ICMP : frame->protocol == FRAME_ICMPV6;
+    return frame->family == 4 ? frame->protocol == IP_PROTOCOL_ICMP : frame->protocol == IP_PROTOCOL_ICMPV6;
 }
 
 /* ND messages that are answered or passed on: solicitation or advertisement, valid by RFC 4861 section 7.1. */
@@ -71,9 +63,6 @@ bool frame_is_neighbour_message(const struct frame *frame);
 
 /* The inner frame of a VXLAN packet with the I flag (RFC 7348 section 5) for the UDP port 4789; false if it is none. */
 bool frame_vxlan(const struct frame *frame, uint32_t *vni, const uint8_t **inner, size_t *inner_length);
-
-/* The packet's flow key by the rules of struct flow_key; false if it can have no flow. */
-bool frame_flow_key(const struct frame *frame, uint32_t domain, struct flow_key *key);
 
 /* ---- building; `to` has room, all return the bytes written ---- */
 

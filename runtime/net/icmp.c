@@ -11,8 +11,6 @@
 #define ECHOES_PER_SECOND 1000u
 #define ECHOES_BURST      100u
 
-enum { IPV4_ECHO = 8, IPV4_ECHO_REPLY = 0, IPV6_ECHO = 128, IPV6_ECHO_REPLY = 129 };
-
 static bool is_error_message(const struct frame *frame)
 {
     if (!frame_is_icmp(frame))
@@ -68,7 +66,7 @@ void icmp_send_error(struct slow_path *path, const struct origin *origin, const 
     if (quoted > frame->ip_length)
         quoted = frame->ip_length;
     uint8_t *ip = out + frame_put_ethernet(out, frame_source_mac(frame), origin->vpc->setting.mac, frame->type);
-    uint8_t *icmp = ip + frame_put_ip(ip, source, &frame->source, frame->family == 4 ? FRAME_ICMP : FRAME_ICMPV6,
+    uint8_t *icmp = ip + frame_put_ip(ip, source, &frame->source, frame->family == 4 ? IP_PROTOCOL_ICMP : IP_PROTOCOL_ICMPV6,
                                       ICMP_TTL, ICMP_HEADER_BYTES + quoted);
     put_type(icmp, frame->family, error, mtu);
     memcpy(icmp + ICMP_HEADER_BYTES, frame->ip, quoted);
@@ -83,7 +81,7 @@ bool icmp_answer_echo(struct slow_path *path, const struct origin *origin, const
     uint8_t out[PACKET_BYTES_MAX];
     bool ipv4 = frame->family == 4;
     if (!frame_is_icmp(frame) || frame->fragment || frame->payload_length < ICMP_HEADER_BYTES ||
-        frame->payload[0] != (ipv4 ? IPV4_ECHO : IPV6_ECHO) || !net_address_unicast(&frame->source) ||
+        frame->payload[0] != (ipv4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST) || !net_address_unicast(&frame->source) ||
         (frame_destination_mac(frame)[0] & 1) != 0 ||
         frame_icmp_checksum(&frame->source, &frame->destination, frame->payload, frame->payload_length) != 0)
         return false;
@@ -93,7 +91,7 @@ bool icmp_answer_echo(struct slow_path *path, const struct origin *origin, const
     uint8_t *icmp =
         ip + frame_put_ip(ip, &frame->destination, &frame->source, frame->protocol, ICMP_TTL, frame->payload_length);
     memcpy(icmp, frame->payload, frame->payload_length);
-    icmp[0] = ipv4 ? IPV4_ECHO_REPLY : IPV6_ECHO_REPLY;
+    icmp[0] = ipv4 ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY;
     hls_put_be16(icmp + 2, 0);
     hls_put_be16(icmp + 2, frame_icmp_checksum(&frame->destination, &frame->source, icmp, frame->payload_length));
     slow_path_answer(path, origin, out, (size_t)(icmp - out) + frame->payload_length);

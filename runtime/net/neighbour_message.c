@@ -46,7 +46,7 @@ static bool read_options(const uint8_t *option, size_t left, uint8_t wanted, uin
 
 bool frame_is_neighbour_message(const struct frame *frame)
 {
-    return frame->family == 6 && frame->protocol == FRAME_ICMPV6 && !frame->fragment && frame->payload_length >= 24 &&
+    return frame->family == 6 && frame->protocol == IP_PROTOCOL_ICMPV6 && !frame->fragment && frame->payload_length >= 24 &&
            (frame->payload[0] == SOLICITATION || frame->payload[0] == ADVERTISEMENT) && frame->payload[1] == 0 &&
            frame->ttl == 255 && frame->payload[8] != 0xff &&
            frame_icmp_checksum(&frame->source, &frame->destination, frame->payload, frame->payload_length) == 0;
@@ -105,8 +105,8 @@ struct nd {
 
 static size_t put_nd(uint8_t *to, const struct nd *nd)
 {
-    uint8_t *ip = to + frame_put_ethernet(to, nd->ethernet_destination, nd->mac, FRAME_TYPE_IPV6);
-    uint8_t *icmp = ip + frame_put_ip(ip, nd->source, nd->destination, FRAME_ICMPV6, 255, 32);
+    uint8_t *ip = to + frame_put_ethernet(to, nd->ethernet_destination, nd->mac, ETHERTYPE_IPV6);
+    uint8_t *icmp = ip + frame_put_ip(ip, nd->source, nd->destination, IP_PROTOCOL_ICMPV6, 255, 32);
     memset(icmp, 0, 32);
     icmp[0] = nd->type;
     icmp[4] = nd->flags;

@@ -193,29 +193,10 @@ static int finish(struct net *net, int status, struct cipu_error *error)
 
 /* ---- ports, VPCs, functions, routes ---- */
 
-static void write_port(struct slow_path *path, const struct net_port *port)
-{
-    struct port_setting setting = {.mode = port->uplink ? PORT_UPLINK : PORT_ACCESS,
-                                   .promiscuous = !port->uplink,
-                                   .function = (uint16_t)(port->uplink ? 0 : port->function)};
-    if (port->uplink) {
-        memcpy(setting.mac, port->mac, 6);
-        memcpy(setting.ipv4, port->ipv4.bytes, port->ipv4.family == 4 ? 4 : 0);
-        memcpy(setting.ipv6, port->ipv6.bytes, port->ipv6.family == 6 ? 16 : 0);
-    }
-    outbox_command(&path->outbox, COMMAND_PORT_SET, port->id, 0, &setting, sizeof setting);
-}
-
 int net_port_set(struct net *net, const struct net_port *port, struct cipu_error *error)
 {
     enter(net);
-    int status = tables_port_set(&net->path->tables, port, error);
-    if (status == 0) {
-        neighbour_forget(net->path, 0, port->id);
-        slow_path_vpc_flush(net->path, 0);
-        write_port(net->path, &net->path->tables.ports[port->id]);
-    }
-    return finish(net, status, error);
+    return finish(net, slow_path_port_set(net->path, port, error), error);
 }
 
 int net_vpc_add(struct net *net, const struct net_vpc *vpc, struct cipu_error *error)
@@ -227,52 +208,31 @@ int net_vpc_add(struct net *net, const struct net_vpc *vpc, struct cipu_error *e
 int net_vpc_remove(struct net *net, const char *name, struct cipu_error *error)
 {
     enter(net);
-    const struct vpc *vpc = tables_vpc_by_name(&net->path->tables, name);
-    if (vpc && vpc->functions == 0 && vpc->routes == 0) {
-        slow_path_vpc_flush(net->path, vpc->setting.vni);
-        neighbour_forget(net->path, vpc->setting.vni, 0);
-    }
-    return finish(net, tables_vpc_remove(&net->path->tables, name, error), error);
+    return finish(net, slow_path_vpc_remove(net->path, name, error), error);
 }
 
 int net_function_add(struct net *net, const struct net_function *function, struct cipu_error *error)
 {
     enter(net);
-    int status = tables_function_add(&net->path->tables, function, error);
-    if (status == 0)
-        slow_path_function_changed(net->path, function,
-                                   tables_function(&net->path->tables, function->id)->vpc->setting.vni);
-    return finish(net, status, error);
+    return finish(net, slow_path_function_add(net->path, function, error), error);
 }
 
 int net_function_remove(struct net *net, unsigned id, struct cipu_error *error)
 {
     enter(net);
-    const struct function *function = tables_function(&net->path->tables, id);
-    if (function) {
-        struct net_function setting = function->setting;
-        slow_path_function_changed(net->path, &setting, function->vpc->setting.vni);
-    }
-    return finish(net, tables_function_remove(&net->path->tables, id, error), error);
+    return finish(net, slow_path_function_remove(net->path, id, error), error);
 }
 
 int net_route_add(struct net *net, const struct net_route *route, struct cipu_error *error)
 {
     enter(net);
-    int status = tables_route_add(&net->path->tables, route, error);
-    if (status == 0)
-        slow_path_route_changed(net->path, tables_vpc_by_name(&net->path->tables, route->vpc)->setting.vni,
-                                &route->prefix);
-    return finish(net, status, error);
+    return finish(net, slow_path_route_add(net->path, route, error), error);
 }
 
-int net_route_remove(struct net *net, const char *name, const struct net_address *prefix, struct cipu_error *error)
+int net_route_remove(struct net *net, const char *vpc, const struct net_address *prefix, struct cipu_error *error)
 {
     enter(net);
-    int status = tables_route_remove(&net->path->tables, name, prefix, error);
-    if (status == 0)
-        slow_path_route_changed(net->path, tables_vpc_by_name(&net->path->tables, name)->setting.vni, prefix);
-    return finish(net, status, error);
+    return finish(net, slow_path_route_remove(net->path, vpc, prefix, error), error);
 }
 
 int net_vpc_mtu(struct net *net, const char *name)
@@ -386,7 +346,7 @@ int net_flow_flush(struct net *net, const char *name)
     const struct vpc *vpc = name ? tables_vpc_by_name(&net->path->tables, name) : NULL;
     int removed = -ENOENT;
     if (vpc || !name)
-        removed = (int)slow_path_vpc_flush(net->path, vpc ? vpc->setting.vni : 0);
+        removed = (int)slow_path_flush(net->path, vpc ? vpc->setting.vni : 0);
     int status = finish(net, 0, NULL);
     return status != 0 ? status : removed;
 }

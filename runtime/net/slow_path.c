@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Decides packets: what function and VPC, whether it may, where to, by which action. */
+#include <errno.h>
+
+#include "hls/include/packet_key.h"
 #include "runtime/net/slow_path.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #define OUTER_TTL      64
-#define ECN_MASK       3u
-#define ECN_CONGESTION 3u
 
 struct decision {
     struct action action;
@@ -157,7 +155,7 @@ static void carry_fragments(struct slow_path *path, const struct packet *packet,
         action.kind = ACTION_FORWARD;
     unsigned inner_ecn = packet->frame->ip[1] & ECN_MASK;
     bool congestion = !packet->origin->function && packet->origin->outer_ecn == ECN_CONGESTION;
-    if (congestion && inner_ecn == 0) { /* RFC 6040 section 4.2 */
+    if (congestion && inner_ecn == ECN_NOT_CAPABLE) { /* RFC 6040 section 4.2 */
         path->statistics.dropped_other++;
         return;
     }
@@ -208,6 +206,15 @@ static void carry(struct slow_path *path, const struct packet *packet, const str
         path->statistics.dropped_other++;
         return;
     }
+    /* The card's limit is the frame's: what a function appended to its packet is cut off, or it would come back for ever. */
+    size_t length = packet->entry->length;
+    if (action->mtu != 0 && frame->length > action->mtu + FRAME_ETHERNET_BYTES) {
+        if (!packet->origin->function) {
+            path->statistics.dropped_other++;
+            return;
+        }
+        length = FRAME_ETHERNET_BYTES + frame->ip_length;
+    }
     uint32_t index;
     if (action_acquire(&path->actions, &path->outbox, path->now, action, &index) != 0) {
         path->statistics.flows_refused++;
@@ -215,8 +222,7 @@ static void carry(struct slow_path *path, const struct packet *packet, const str
         return;
     }
     install(path, packet, decision, index);
-    outbox_packet(&path->outbox, packet->entry->source, packet->entry->source_id, index, packet->data,
-                  packet->entry->length);
+    outbox_packet(&path->outbox, packet->entry->source, packet->entry->source_id, index, packet->data, length);
     action_release(&path->actions, path->now, index);
 }
 
@@ -306,7 +312,18 @@ static bool source_allowed(const struct packet *packet, bool to_gateway)
             (to_gateway && net_address_link_local(&packet->frame->source)));
 }
 
-static void start_decision(const struct packet *packet, uint32_t domain, unsigned owner, struct decision *decision)
+/* The key that the card looked up, found by the card's own parser; packets that are the host's in any case have none. */
+static bool card_key(const struct slow_path *path, const struct packet *packet, uint32_t domain, struct flow_key *key)
+{
+    const struct packet_entry *entry = packet->entry;
+    struct headers headers;
+    packet_headers(packet->data, entry->length, entry->source, entry->source_id, path->port_settings, &headers);
+    *key = headers.match.key;
+    return headers.verdict == VERDICT_LOOKUP && key->kind != FLOW_NONE && key->domain == domain;
+}
+
+static void start_decision(const struct slow_path *path, const struct packet *packet, uint32_t domain, unsigned owner,
+                           struct decision *decision)
 {
     const struct vpc *vpc = packet->origin->vpc;
     *decision = (struct decision){
@@ -314,7 +331,7 @@ static void start_decision(const struct packet *packet, uint32_t domain, unsigne
         .owner = {.owner = (uint16_t)owner, .function = FLOW_NO_FUNCTION, .vni = vpc->setting.vni},
         .routed = memcmp(frame_destination_mac(packet->frame), vpc->setting.mac, 6) == 0,
     };
-    decision->has_key = frame_flow_key(packet->frame, domain, &decision->key);
+    decision->has_key = card_key(path, packet, domain, &decision->key);
     if (decision->routed)
         decision->action.flags |= ACTION_DECREMENT_TTL;
 }
@@ -342,7 +359,7 @@ static void ip_from_function(struct slow_path *path, const struct packet *packet
     } else {
         unsigned id = packet->origin->function->setting.id;
         struct decision decision;
-        start_decision(packet, FLOW_DOMAIN_FUNCTION | id, id, &decision);
+        start_decision(path, packet, FLOW_DOMAIN_FUNCTION | id, id, &decision);
         struct destination destination = tables_find(&path->tables, vpc, &frame->destination);
         if (destination.function)
             carry_to_local(path, packet, destination.function, &decision);
@@ -387,7 +404,7 @@ static void carry_from_tunnel(struct slow_path *path, const struct packet *packe
     const struct vpc *vpc = packet->origin->vpc;
     const struct frame *frame = packet->frame;
     struct decision decision;
-    start_decision(packet, FLOW_DOMAIN_VNI | vpc->setting.vni, CARD_FUNCTIONS + vpc->index, &decision);
+    start_decision(path, packet, FLOW_DOMAIN_VNI | vpc->setting.vni, CARD_FUNCTIONS + vpc->index, &decision);
     if (!decision.routed && memcmp(frame_destination_mac(frame), target->setting.mac, 6) != 0) {
         path->statistics.dropped_other++;
         return;

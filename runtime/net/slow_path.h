@@ -17,6 +17,7 @@ struct slow_path {
     uint64_t flow_idle_ms;
     uint64_t last_sweep;
     struct tables tables;
+    struct port_setting port_settings[CARD_PORTS]; /* as the card has them */
     struct action_table actions;
     struct flow_table flows;
     struct neighbour_table neighbours;
@@ -38,6 +39,18 @@ struct origin {
 
 int slow_path_create(struct cipu_host *host, uint32_t seed, uint64_t flow_idle_ms, struct slow_path **path);
 void slow_path_destroy(struct slow_path *path);
+
+/* Changes of the configuration; they remove the flows that used what is gone. The rest of the tables' functions serve as they
+ * are: a new VPC changes nothing for packets. */
+int slow_path_port_set(struct slow_path *path, const struct net_port *port, struct cipu_error *error);
+int slow_path_vpc_remove(struct slow_path *path, const char *name, struct cipu_error *error);
+int slow_path_function_add(struct slow_path *path, const struct net_function *function, struct cipu_error *error);
+int slow_path_function_remove(struct slow_path *path, unsigned id, struct cipu_error *error);
+int slow_path_route_add(struct slow_path *path, const struct net_route *route, struct cipu_error *error);
+int slow_path_route_remove(struct slow_path *path, const char *vpc, const struct net_address *prefix,
+                           struct cipu_error *error);
+/* Removes the flows of a VPC, 0 = all; returns how many. */
+size_t slow_path_flush(struct slow_path *path, uint32_t vni);
 
 /* Decides one punted packet. What it wants of the card is in the outbox until outbox_flush. */
 void slow_path_packet(struct slow_path *path, const struct packet_entry *entry, const uint8_t *data);
@@ -76,11 +89,6 @@ bool icmp_answer_echo(struct slow_path *path, const struct origin *origin, const
 typedef void (*fragment_handler)(void *context, const uint8_t *frame, size_t length);
 void fragment_ipv4(const struct frame *frame, unsigned mtu, bool congestion, fragment_handler handler, void *context);
 
-/* policy.c: removal of what a change of the tables makes wrong. */
 size_t slow_path_drop_flows(struct slow_path *path, flow_predicate unwanted, const void *context);
-/* Flows of the VPC from or to addresses of the prefix, and all that came through its tunnels. */
-void slow_path_route_changed(struct slow_path *path, uint32_t vni, const struct net_address *prefix);
-void slow_path_function_changed(struct slow_path *path, const struct net_function *function, uint32_t vni);
-size_t slow_path_vpc_flush(struct slow_path *path, uint32_t vni); /* 0 = all */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The slow path's life and clock, and the removal of flows that a change of the tables makes wrong. */
+/* The slow path's life and clock. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -41,68 +41,6 @@ void slow_path_destroy(struct slow_path *path)
     free(path);
 }
 
-size_t slow_path_drop_flows(struct slow_path *path, flow_predicate unwanted, const void *context)
-{
-    return flow_table_remove_if(&path->flows, &path->actions, &path->outbox, path->now, unwanted, context);
-}
-
-struct scope {
-    uint32_t vni; /* 0 = all */
-    const struct net_address *prefixes;
-    unsigned prefix_count;
-    unsigned function; /* or FLOW_NO_FUNCTION */
-};
-
-static bool in_prefixes(const struct scope *scope, const struct flow *flow, const uint8_t wide[16])
-{
-    struct net_address address = net_address_from_wide(flow->key.kind == FLOW_IPV4 ? 4 : 6, wide);
-    for (unsigned i = 0; i < scope->prefix_count; i++) {
-        if (net_address_contains(&scope->prefixes[i], &address))
-            return true;
-    }
-    return false;
-}
-
-static bool in_scope(const struct flow *flow, const void *context)
-{
-    const struct scope *scope = context;
-    return scope->vni == 0 || flow->owner.vni == scope->vni;
-}
-
-static bool touched_by_route(const struct flow *flow, const void *context)
-{
-    const struct scope *scope = context;
-    return in_scope(flow, scope) &&
-           (flow->owner.owner >= CARD_FUNCTIONS || in_prefixes(scope, flow, flow->key.destination));
-}
-
-static bool touched_by_function(const struct flow *flow, const void *context)
-{
-    const struct scope *scope = context;
-    return flow->owner.owner == scope->function || flow->owner.function == scope->function ||
-           (in_scope(flow, scope) &&
-            (in_prefixes(scope, flow, flow->key.destination) || in_prefixes(scope, flow, flow->key.source)));
-}
-
-void slow_path_route_changed(struct slow_path *path, uint32_t vni, const struct net_address *prefix)
-{
-    struct scope scope = {.vni = vni, .prefixes = prefix, .prefix_count = 1};
-    slow_path_drop_flows(path, touched_by_route, &scope);
-}
-
-void slow_path_function_changed(struct slow_path *path, const struct net_function *function, uint32_t vni)
-{
-    struct scope scope = {
-        .vni = vni, .prefixes = function->addresses, .prefix_count = function->address_count, .function = function->id};
-    slow_path_drop_flows(path, touched_by_function, &scope);
-}
-
-size_t slow_path_vpc_flush(struct slow_path *path, uint32_t vni)
-{
-    struct scope scope = {.vni = vni};
-    return slow_path_drop_flows(path, in_scope, &scope);
-}
-
 static uint64_t sweep_tick(const struct slow_path *path)
 {
     uint64_t tick = path->flow_idle_ms / 8;
@@ -125,7 +63,7 @@ static void sweep(struct slow_path *path)
 static void repair(struct slow_path *path)
 {
     path->outbox.broken = false;
-    slow_path_vpc_flush(path, 0);
+    slow_path_flush(path, 0);
     if (outbox_flush(&path->outbox) == 0)
         action_table_forget(&path->actions);
 }
