@@ -248,7 +248,6 @@ HLS_INLINE void apply_command(struct apply_state *state, const struct headers *h
         apply_port_set(&state->port[headers->hash & (CARD_PORTS - 1u)], &headers->match);
     struct rewrite_plan *plan = &command->plan;
     HLS_ZERO(command, sizeof *command);
-    HLS_COPY(command->header, &headers->match, sizeof headers->match);
     HLS_COPY(&plan->meta, &headers->meta, sizeof plan->meta);
     plan->operation = REWRITE_COMMAND;
     plan->opcode = headers->opcode;

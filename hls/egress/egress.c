@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sends each packet where the rewriter addressed it: a port, a function, the host; and commands, which have passed all
- * tables by now, back as completions, with the counter that they asked for.
+ * tables by now, back as completions, with the counters that they asked for.
  */
+#include "hls/include/dma.h"
+#include "hls/include/flow.h"
 #include "hls/include/hls.h"
 #include "hls/include/host_ring.h"
 #include "hls/include/packet.h"
@@ -16,9 +18,19 @@ enum egress_output {
     EGRESS_COMPLETION = 5,
 };
 
+enum egress_waiting {
+    EGRESS_GOES_ON = 0,
+    EGRESS_WAITS_STATISTIC = 1,
+    EGRESS_WAITS_ENTRY = 2,
+};
+
+/* COMMAND_FLOW_READ tells the end of the flow's entry. */
+#define EGRESS_ENTRY_FIRST offsetof(struct flow_entry, action)
+#define EGRESS_ENTRY_BYTES 20u
+
 struct egress_state {
-    struct command_entry asking; /* waits for its counter */
-    uint8_t waiting;
+    struct command_entry asking; /* waits for its answer */
+    uint8_t waiting;             /* enum egress_waiting */
     uint8_t inside; /* 1: the packet has not ended */
     uint8_t output; /* enum egress_output of that packet */
 };
@@ -37,6 +49,16 @@ HLS_INLINE uint8_t egress_output(const struct beat_meta *meta)
     return output;
 }
 
+HLS_INLINE uint8_t egress_waiting(const struct command_entry *entry)
+{
+    uint8_t waiting = EGRESS_GOES_ON;
+    if (entry->status == STATUS_OK && entry->opcode == COMMAND_STATISTIC_READ)
+        waiting = EGRESS_WAITS_STATISTIC;
+    else if (entry->status == STATUS_OK && entry->opcode == COMMAND_FLOW_READ)
+        waiting = EGRESS_WAITS_ENTRY;
+    return waiting;
+}
+
 #define EGRESS_SEND(port)                                                                                              \
     do {                                                                                                               \
         STREAM_OPEN(struct beat, sent, port);                                                                          \
@@ -45,19 +67,26 @@ HLS_INLINE uint8_t egress_output(const struct beat_meta *meta)
     } while (0)
 
 STEP(egress, struct egress_state *state, STREAM_IN_COND(struct beat, in),
-     STREAM_IN_COND(struct statistic_answer, answer), STREAM_OUT(struct beat, port0), STREAM_OUT(struct beat, port1),
+     STREAM_IN_COND(struct statistic_answer, answer), STREAM_IN_COND(struct memory_line, entry), STREAM_OUT(struct beat, port0), STREAM_OUT(struct beat, port1),
      STREAM_OUT(struct beat, function), STREAM_OUT(struct beat, host), STREAM_OUT(struct command_entry, completion))
 {
-    STREAM_WAIT((state->waiting ? STREAM_CAN_READ(answer) : STREAM_CAN_READ(in)) && STREAM_CAN_WRITE(port0) &&
+    STREAM_WAIT((state->waiting != EGRESS_GOES_ON || STREAM_CAN_READ(in)) &&
+                (state->waiting != EGRESS_WAITS_STATISTIC || STREAM_CAN_READ(answer)) &&
+                (state->waiting != EGRESS_WAITS_ENTRY || STREAM_CAN_READ(entry)) && STREAM_CAN_WRITE(port0) &&
                 STREAM_CAN_WRITE(port1) && STREAM_CAN_WRITE(function) && STREAM_CAN_WRITE(host) &&
                 STREAM_CAN_WRITE(completion));
     STREAM_OPEN(struct command_entry, completed, completion);
-    if (state->waiting) {
-        STREAM_READ(struct statistic_answer, counter, answer);
+    if (state->waiting != EGRESS_GOES_ON) {
         HLS_COPY(completed, &state->asking, sizeof *completed);
-        HLS_COPY(completed->data, counter, sizeof *counter);
+        if (state->waiting == EGRESS_WAITS_STATISTIC) {
+            STREAM_READ(struct statistic_answer, counter, answer);
+            HLS_COPY(completed->data, counter, sizeof *counter);
+        } else {
+            STREAM_READ(struct memory_line, line, entry);
+            HLS_COPY(completed->data, line->data + EGRESS_ENTRY_FIRST, EGRESS_ENTRY_BYTES);
+        }
         STREAM_PUSH(struct command_entry, completed, completion);
-        state->waiting = 0;
+        state->waiting = EGRESS_GOES_ON;
     } else {
         STREAM_READ(struct beat, beat, in);
         uint8_t output = state->inside ? state->output : egress_output(&beat->meta);
@@ -70,13 +99,10 @@ STEP(egress, struct egress_state *state, STREAM_IN_COND(struct beat, in),
         } else if (output == EGRESS_HOST) {
             EGRESS_SEND(host);
         } else if (output == EGRESS_COMPLETION) {
-            struct command_entry entry;
-            HLS_COPY(&entry, beat->data, sizeof entry);
-            if (entry.opcode == COMMAND_STATISTIC_READ && entry.status == STATUS_OK) {
-                HLS_COPY(&state->asking, &entry, sizeof entry);
-                state->waiting = 1;
-            } else {
-                HLS_COPY(completed, &entry, sizeof entry);
+            HLS_COPY(&state->asking, beat->data, sizeof state->asking);
+            state->waiting = egress_waiting(&state->asking);
+            if (state->waiting == EGRESS_GOES_ON) {
+                HLS_COPY(completed, &state->asking, sizeof *completed);
                 STREAM_PUSH(struct command_entry, completed, completion);
             }
         }

@@ -84,7 +84,7 @@ enum rewrite_operation {
     REWRITE_PASS = 1,        /* out = in */
     REWRITE_ENCAPSULATE = 2, /* out = header, in */
     REWRITE_STRIP = 3,       /* out = in from byte `strip` on, `meta.length` bytes of it */
-    REWRITE_COMMAND = 4,     /* out = in with bytes 16..63 from header[0..47] */
+    REWRITE_COMMAND = 4,     /* a control command: out = in */
 };
 
 enum rewrite_edits {

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Third step of the flow lookup: compares the whole key, counts the packet in the entry and asks for the action. A key that
- * differs is a miss. FLOW_READ is answered here, out of the entry that match_way asked for.
+ * differs is a miss. FLOW_READ goes the same way as the counting, so it sees every packet before it; egress has the answer.
  */
 #include "hls/include/memory.h"
 #include "hls/include/net.h"
-
-#define FLOW_READ_FIRST offsetof(struct flow_entry, action)
-#define FLOW_READ_BYTES 20u
 
 HLS_INLINE bool match_entry_same(const struct flow_key *a, const struct flow_key *b)
 {
@@ -34,9 +31,11 @@ STEP(match_entry, STREAM_IN(struct headers, in), STREAM_IN(struct memory_line, l
     bool hit = lookup && match_entry_same(&found.key, &headers->match.key);
     uint32_t action = command ? headers->hash : hit ? found.action : headers->match.action;
 
-    if (hit) {
+    bool tell = headers->verdict == VERDICT_COMMAND && headers->opcode == COMMAND_FLOW_READ;
+    if (hit || tell) {
+        uint32_t index = (tell ? headers->hash : headers->tag) & (FLOW_ENTRIES - 1u);
         STREAM_OPEN(struct memory_request, counted, count);
-        memory_request_fill(counted, FLOW_ENTRY_LINE + headers->tag, MEMORY_COUNT);
+        memory_request_fill(counted, FLOW_ENTRY_LINE + index, tell ? MEMORY_READ : MEMORY_COUNT);
         counted->amount = headers->meta.length;
         STREAM_PUSH(struct memory_request, counted, count);
     }
@@ -56,8 +55,6 @@ STEP(match_entry, STREAM_IN(struct headers, in), STREAM_IN(struct memory_line, l
             matched->verdict = VERDICT_PUNT;
             matched->detail = PUNT_MISS;
         }
-        if (headers->opcode == COMMAND_FLOW_READ)
-            HLS_COPY(&matched->match, entry->data + FLOW_READ_FIRST, FLOW_READ_BYTES);
         STREAM_PUSH(struct headers, matched, out);
     }
     STEP_END;

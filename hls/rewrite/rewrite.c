@@ -154,8 +154,6 @@ STEP(rewrite, struct rewrite_state *state, STREAM_IN_COND(struct beat, in),
             HLS_COPY(state->header, order->header + BEAT_BYTES, BEAT_BYTES);
         } else {
             HLS_COPY(made->data, current, BEAT_BYTES);
-            if (plan->operation == REWRITE_COMMAND)
-                HLS_COPY(made->data + 16, order->header, 48);
             ready = plan->operation == REWRITE_PASS || plan->operation == REWRITE_COMMAND;
         }
     } else if (phase == REWRITE_SECOND) {
