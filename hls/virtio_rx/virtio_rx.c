@@ -98,9 +98,9 @@ HLS_INLINE bool virtio_rx_append(struct virtio_rx_row *row, const struct virtq_s
     return last;
 }
 
+/* virtq has not counted the chain against the queue's credit. */
 HLS_INLINE void virtio_rx_abort(struct virtio_rx_row *row)
 {
-    row->owed = (uint16_t)(row->owed + (uint16_t)(row->tail - row->begun));
     row->tail = row->begun;
     row->building = 0;
 }
@@ -143,8 +143,9 @@ STEP(virtio_rx, struct virtio_rx_state *state, STREAM_IN_COND(struct receive_ite
     const struct virtq_segment *segment = &item.segment;
     bool busy = state->busy != 0;
     bool head = item.kind == RECEIVE_HEAD;
-    bool command = item.kind == RECEIVE_SEGMENT && segment->kind == SEGMENT_COMMAND;
+    bool setting = item.kind == RECEIVE_SEGMENT && segment->kind == SEGMENT_SETTING;
     bool window = item.kind == RECEIVE_SEGMENT && segment->kind == SEGMENT_WINDOW;
+    bool command = setting || window || (item.kind == RECEIVE_SEGMENT && segment->kind == SEGMENT_COMMAND);
     uint32_t queue = head ? item.head.queue : segment->queue;
     uint32_t function = busy ? state->function : (queue >> 1) & (CARD_FUNCTIONS - 1u);
     struct virtio_rx_row row = state->row[function];
@@ -187,7 +188,7 @@ STEP(virtio_rx, struct virtio_rx_state *state, STREAM_IN_COND(struct receive_ite
         state->segment[slot] = entry;
     } else if (item.kind == RECEIVE_SEGMENT && segment->kind == SEGMENT_ABORT && row.enabled) {
         virtio_rx_abort(&row);
-    } else if (item.kind == RECEIVE_SEGMENT && segment->kind == SEGMENT_SETTING) {
+    } else if (setting) {
         HLS_ZERO(&row, sizeof row);
         row.enabled = 1;
         row.flags = (uint16_t)segment->address;

@@ -116,6 +116,12 @@ HLS_INLINE bool virtio_used_wanted(const struct virtio_used_row *row, const uint
     return event_index ? passed < news : (word & VIRTQ_AVAIL_NO_INTERRUPT) == 0;
 }
 
+/* Receive queues are even, transmit queues odd. */
+HLS_INLINE bool virtio_used_own(const struct command_entry *entry)
+{
+    return entry->index < CARD_QUEUES && (entry->index & 1u) == (entry->target == TARGET_TX_USED ? 1u : 0u);
+}
+
 HLS_INLINE uint8_t virtio_used_set(struct virtio_used_row *row, const struct command_entry *entry)
 {
     struct queue_setting setting;
@@ -124,11 +130,11 @@ HLS_INLINE uint8_t virtio_used_set(struct virtio_used_row *row, const struct com
         setting.entries >= 2u && setting.entries <= QUEUE_SIZE_MAX && (setting.entries & (setting.entries - 1u)) == 0;
     bool aligned = (setting.used & 3u) == 0 && (setting.avail & 1u) == 0;
     uint8_t status = STATUS_OK;
-    if (entry->index >= CARD_QUEUES) {
+    if (!virtio_used_own(entry)) {
         status = STATUS_BAD_INDEX;
     } else if (row->enabled) {
         status = STATUS_BUSY;
-    } else if (!entries || !aligned || setting.function != entry->index >> 1) {
+    } else if (!entries || !aligned || setting.function != entry->index >> 1 || setting.function == FUNCTION_HOST) {
         status = STATUS_BAD_DATA;
     } else {
         HLS_ZERO(row, sizeof *row);
@@ -154,7 +160,7 @@ HLS_INLINE uint8_t virtio_used_command(struct virtio_used_row *row, const struct
     if (entry->opcode == COMMAND_QUEUE_SET) {
         status = virtio_used_set(row, entry);
     } else if (entry->opcode == COMMAND_QUEUE_STOP) {
-        if (entry->index >= CARD_QUEUES) {
+        if (!virtio_used_own(entry)) {
             status = STATUS_BAD_INDEX;
         } else if (row->stopping) {
             status = STATUS_BUSY;
