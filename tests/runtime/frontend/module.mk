@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+FRONTEND_TEST_LIBS := cipu-test-peers cipu-frontend cipu-device cipu-driver
+FRONTEND_TEST_LDLIBS := -ljansson -lpcap
+$(foreach name,messages connection memory,$(eval $(call test,test-vfio-user-$(name),tests/runtime/frontend/test_vfio_user_$(name).c \
+    tests/runtime/frontend/plain_device.c,$(FRONTEND_TEST_LIBS),$(FRONTEND_TEST_LDLIBS))))
