@@ -66,8 +66,9 @@ void icmp_send_error(struct slow_path *path, const struct origin *origin, const 
     if (quoted > frame->ip_length)
         quoted = frame->ip_length;
     uint8_t *ip = out + frame_put_ethernet(out, frame_source_mac(frame), origin->vpc->setting.mac, frame->type);
-    uint8_t *icmp = ip + frame_put_ip(ip, source, &frame->source, frame->family == 4 ? IP_PROTOCOL_ICMP : IP_PROTOCOL_ICMPV6,
-                                      ICMP_TTL, ICMP_HEADER_BYTES + quoted);
+    uint8_t *icmp =
+        ip + frame_put_ip(ip, source, &frame->source, frame->family == 4 ? IP_PROTOCOL_ICMP : IP_PROTOCOL_ICMPV6,
+                          ICMP_TTL, ICMP_HEADER_BYTES + quoted);
     put_type(icmp, frame->family, error, mtu);
     memcpy(icmp + ICMP_HEADER_BYTES, frame->ip, quoted);
     hls_put_be16(icmp + 2, frame_icmp_checksum(source, &frame->source, icmp, ICMP_HEADER_BYTES + quoted));

@@ -46,9 +46,9 @@ static bool read_options(const uint8_t *option, size_t left, uint8_t wanted, uin
 
 bool frame_is_neighbour_message(const struct frame *frame)
 {
-    return frame->family == 6 && frame->protocol == IP_PROTOCOL_ICMPV6 && !frame->fragment && frame->payload_length >= 24 &&
-           (frame->payload[0] == SOLICITATION || frame->payload[0] == ADVERTISEMENT) && frame->payload[1] == 0 &&
-           frame->ttl == 255 && frame->payload[8] != 0xff &&
+    return frame->family == 6 && frame->protocol == IP_PROTOCOL_ICMPV6 && !frame->fragment &&
+           frame->payload_length >= 24 && (frame->payload[0] == SOLICITATION || frame->payload[0] == ADVERTISEMENT) &&
+           frame->payload[1] == 0 && frame->ttl == 255 && frame->payload[8] != 0xff &&
            frame_icmp_checksum(&frame->source, &frame->destination, frame->payload, frame->payload_length) == 0;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The overlay network's control plane: ports, VPCs, functions and routes, and the slow path that decides the first packet of each
- * flow, answers ARP, neighbour discovery and ICMP, and installs flows in the card.
+ * The overlay network's control plane: ports, VPCs, functions and routes, and the slow path that decides the first
+ * packet of each flow, answers ARP, neighbour discovery and ICMP, and installs flows in the card.
  *
- * Threads: the slow path runs on a thread of its own from net_create to net_destroy. All functions may be called from any
- * thread; none blocks longer than a card command takes. Strings and structures are copied.
- * Errors: negative errno; `error` (may be NULL) says what was found and what was expected.
+ * Threads: the slow path runs on a thread of its own from net_create to net_destroy. All functions may be called from
+ * any thread; none blocks longer than a card command takes. Strings and structures are copied. Errors: negative errno;
+ * `error` (may be NULL) says what was found and what was expected.
  */
 #ifndef CIPU_NET_H
 #define CIPU_NET_H
@@ -20,8 +20,8 @@
 struct net;
 
 #define NET_NAME_BYTES 64
-#define NET_GATEWAYS 4
-#define NET_ADDRESSES 16
+#define NET_GATEWAYS   4
+#define NET_ADDRESSES  16
 
 struct net_address {
     uint8_t family;    /* 4, 6; 0 = none */
@@ -40,15 +40,15 @@ struct net_port {
     bool uplink;       /* else an access port that stands for `function` */
     unsigned function; /* access only */
     uint8_t mac[6];
-    struct net_address ipv4, ipv6; /* tunnel endpoints, with the underlay's prefix */
+    struct net_address ipv4, ipv6;         /* tunnel endpoints, with the underlay's prefix */
     struct net_address gateway4, gateway6; /* next hop for endpoints off that prefix */
-    unsigned mtu; /* of the underlay, IP packet bytes; default 1500 */
+    unsigned mtu;                          /* of the underlay, IP packet bytes; default 1500 */
 };
 
 struct net_vpc {
     char name[NET_NAME_BYTES];
-    uint32_t vni; /* 1 .. 16777215, unique */
-    uint8_t mac[6]; /* of the gateway */
+    uint32_t vni;                              /* 1 .. 16777215, unique */
+    uint8_t mac[6];                            /* of the gateway */
     struct net_address gateways[NET_GATEWAYS]; /* with prefix = the VPC's subnets */
     unsigned gateway_count;
     unsigned mtu; /* largest inner packet; 0 = what fits the uplink's MTU */
@@ -81,7 +81,8 @@ struct net_flow {
 
 struct net_statistics {
     uint64_t flows, flows_installed, flows_expired, flows_refused;
-    uint64_t misses, arp_answered, nd_answered, icmp_sent, dropped_no_route, dropped_spoofed, dropped_unresolved, dropped_other;
+    uint64_t misses, arp_answered, nd_answered, icmp_sent, dropped_no_route, dropped_spoofed, dropped_unresolved,
+        dropped_other;
     uint64_t neighbours;
 };
 
@@ -94,8 +95,8 @@ int net_create(struct cipu_card *card, struct cipu_host *host, const struct net_
 void net_destroy(struct net *net);
 
 int net_port_set(struct net *net, const struct net_port *port, struct cipu_error *error);
-int net_vpc_add(struct net *net, const struct net_vpc *vpc, struct cipu_error *error);         /* -EEXIST, -EINVAL */
-int net_vpc_remove(struct net *net, const char *name, struct cipu_error *error);               /* -ENOENT, -EBUSY */
+int net_vpc_add(struct net *net, const struct net_vpc *vpc, struct cipu_error *error); /* -EEXIST, -EINVAL */
+int net_vpc_remove(struct net *net, const char *name, struct cipu_error *error);       /* -ENOENT, -EBUSY */
 int net_function_add(struct net *net, const struct net_function *function, struct cipu_error *error);
 int net_function_remove(struct net *net, unsigned id, struct cipu_error *error);
 int net_route_add(struct net *net, const struct net_route *route, struct cipu_error *error);
@@ -107,10 +108,12 @@ int net_vpc_mtu(struct net *net, const char *name);
 /* Lists: call visit for each, stop when it returns false. The visitor must not call net. */
 void net_each_port(struct net *net, bool (*visit)(void *context, const struct net_port *port), void *context);
 void net_each_vpc(struct net *net, bool (*visit)(void *context, const struct net_vpc *vpc), void *context);
-void net_each_function(struct net *net, bool (*visit)(void *context, const struct net_function *function), void *context);
+void net_each_function(struct net *net, bool (*visit)(void *context, const struct net_function *function),
+                       void *context);
 void net_each_route(struct net *net, bool (*visit)(void *context, const struct net_route *route), void *context);
 /* Flows with counters read from the card, at most `limit` of them (0 = all). */
-int net_each_flow(struct net *net, size_t limit, bool (*visit)(void *context, const struct net_flow *flow), void *context);
+int net_each_flow(struct net *net, size_t limit, bool (*visit)(void *context, const struct net_flow *flow),
+                  void *context);
 int net_flow_flush(struct net *net, const char *vpc); /* NULL = all; returns how many */
 
 void net_statistics(struct net *net, struct net_statistics *statistics);

@@ -5,7 +5,7 @@
 #include "hls/include/packet_key.h"
 #include "runtime/net/slow_path.h"
 
-#define OUTER_TTL      64
+#define OUTER_TTL 64
 
 struct decision {
     struct action action;
@@ -206,7 +206,8 @@ static void carry(struct slow_path *path, const struct packet *packet, const str
         path->statistics.dropped_other++;
         return;
     }
-    /* The card's limit is the frame's: what a function appended to its packet is cut off, or it would come back for ever. */
+    /* The card's limit is the frame's: what a function appended to its packet is cut off, or it would come back for
+     * ever. */
     size_t length = packet->entry->length;
     if (action->mtu != 0 && frame->length > action->mtu + FRAME_ETHERNET_BYTES) {
         if (!packet->origin->function) {
@@ -312,7 +313,8 @@ static bool source_allowed(const struct packet *packet, bool to_gateway)
             (to_gateway && net_address_link_local(&packet->frame->source)));
 }
 
-/* The key that the card looked up, found by the card's own parser; packets that are the host's in any case have none. */
+/* The key that the card looked up, found by the card's own parser; packets that are the host's in any case have none.
+ */
 static bool card_key(const struct slow_path *path, const struct packet *packet, uint32_t domain, struct flow_key *key)
 {
     const struct packet_entry *entry = packet->entry;

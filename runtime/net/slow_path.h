@@ -40,8 +40,8 @@ struct origin {
 int slow_path_create(struct cipu_host *host, uint32_t seed, uint64_t flow_idle_ms, struct slow_path **path);
 void slow_path_destroy(struct slow_path *path);
 
-/* Changes of the configuration; they remove the flows that used what is gone. The rest of the tables' functions serve as they
- * are: a new VPC changes nothing for packets. */
+/* Changes of the configuration; they remove the flows that used what is gone. The rest of the tables' functions serve
+ * as they are: a new VPC changes nothing for packets. */
 int slow_path_port_set(struct slow_path *path, const struct net_port *port, struct cipu_error *error);
 int slow_path_vpc_remove(struct slow_path *path, const char *name, struct cipu_error *error);
 int slow_path_function_add(struct slow_path *path, const struct net_function *function, struct cipu_error *error);

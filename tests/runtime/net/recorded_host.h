@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A host handle for tests of the slow path without a card: it takes commands into tables as the card has them and keeps the
- * packets that were injected, each with the action that it would have got. Link it instead of the driver's host.
+ * A host handle for tests of the slow path without a card: it takes commands into tables as the card has them and keeps
+ * the packets that were injected, each with the action that it would have got. Link it instead of the driver's host.
  */
 #ifndef CIPU_TEST_RECORDED_HOST_H
 #define CIPU_TEST_RECORDED_HOST_H
@@ -29,8 +29,8 @@ struct cipu_host {
     struct recorded_packet *packets;
     size_t packet_count;
     size_t commands;
-    int fail;        /* what the next commands return */
-    bool ring_full;  /* injections are refused */
+    int fail;          /* what the next commands return */
+    bool ring_full;    /* injections are refused */
     bool out_of_order; /* a way named an entry that was not written before it */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The slow path on a pipe, for scripts that build and read packets with an independent tool. Commands are lines on standard
- * input; the answer to each are lines on standard output up to a line with a single dot:
+ * The slow path on a pipe, for scripts that build and read packets with an independent tool. Commands are lines on
+ * standard input; the answer to each are lines on standard output up to a line with a single dot:
  *
  *   uplink ID MAC MTU IPV4 IPV6 GATEWAY4 GATEWAY6    (- = none)        access ID FUNCTION
  *   vpc NAME VNI MAC MTU GATEWAY...                  vpc-remove NAME
@@ -13,7 +13,8 @@
  *   lookup SOURCE ID HEX                             what the card's flow table says: action line as below, or `miss`
  *   statistics | mtu VPC
  *
- * Injected packets: inject SOURCE ID ACTION..., HEX; ACTION = kind destination id mtu flags vni dmac smac outer-dmac ttl remote.
+ * Injected packets: inject SOURCE ID ACTION..., HEX; ACTION = kind destination id mtu flags vni dmac smac outer-dmac
+ * ttl remote.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -67,7 +68,9 @@ static size_t unhex(const char *text, uint8_t *bytes)
 
 static unsigned endpoint(const char *name)
 {
-    return strcmp(name, "port") == 0 ? ENDPOINT_PORT : strcmp(name, "function") == 0 ? ENDPOINT_FUNCTION : ENDPOINT_HOST;
+    return strcmp(name, "port") == 0       ? ENDPOINT_PORT
+           : strcmp(name, "function") == 0 ? ENDPOINT_FUNCTION
+                                           : ENDPOINT_HOST;
 }
 
 static const char *endpoint_name(unsigned endpoint)
@@ -86,8 +89,8 @@ static void print_action(const struct action *action)
     struct net_address end = net_address_from_wide(action->kind == ACTION_ENCAPSULATE_IPV6 ? 6 : 4, action->remote);
     net_address_format(&end, false, remote, sizeof remote);
     printf("%s %s %u %u %u %u %s %s %s %u %s", kinds[action->kind], endpoint_name(action->destination),
-           action->destination_id, action->mtu, action->flags, action->vni, destination, source, outer, action->outer_ttl,
-           remote);
+           action->destination_id, action->mtu, action->flags, action->vni, destination, source, outer,
+           action->outer_ttl, remote);
 }
 
 static void print_injected(struct pipe *pipe)
@@ -106,8 +109,13 @@ static void print_injected(struct pipe *pipe)
 
 static int set_uplink(struct pipe *pipe, struct cipu_error *error)
 {
-    struct net_port port = {.id = number(pipe, 1), .uplink = true, .mtu = number(pipe, 3), .ipv4 = address(pipe, 4),
-                            .ipv6 = address(pipe, 5), .gateway4 = address(pipe, 6), .gateway6 = address(pipe, 7)};
+    struct net_port port = {.id = number(pipe, 1),
+                            .uplink = true,
+                            .mtu = number(pipe, 3),
+                            .ipv4 = address(pipe, 4),
+                            .ipv6 = address(pipe, 5),
+                            .gateway4 = address(pipe, 6),
+                            .gateway6 = address(pipe, 7)};
     mac(pipe, 2, port.mac);
     return slow_path_port_set(pipe->path, &port, error);
 }
@@ -150,7 +158,8 @@ static int configure(struct pipe *pipe, struct cipu_error *error)
     if (strcmp(command, "uplink") == 0)
         return set_uplink(pipe, error);
     if (strcmp(command, "access") == 0)
-        return slow_path_port_set(pipe->path, &(struct net_port){.id = number(pipe, 1), .function = number(pipe, 2)}, error);
+        return slow_path_port_set(pipe->path, &(struct net_port){.id = number(pipe, 1), .function = number(pipe, 2)},
+                                  error);
     if (strcmp(command, "vpc") == 0)
         return add_vpc(pipe, error);
     if (strcmp(command, "vpc-remove") == 0)
@@ -169,7 +178,8 @@ static int configure(struct pipe *pipe, struct cipu_error *error)
 static void punt(struct pipe *pipe)
 {
     static uint8_t data[PACKET_BYTES_MAX];
-    struct packet_entry entry = {.source = (uint8_t)endpoint(word(pipe, 1)), .source_id = (uint16_t)number(pipe, 2),
+    struct packet_entry entry = {.source = (uint8_t)endpoint(word(pipe, 1)),
+                                 .source_id = (uint16_t)number(pipe, 2),
                                  .reason = (uint8_t)number(pipe, 3)};
     entry.length = (uint16_t)unhex(word(pipe, 4), data);
     /* A copy of exactly that size: reading beyond it is seen by the sanitizers. */
@@ -201,8 +211,8 @@ static void print_statistics(const struct pipe *pipe)
     printf("flows %u installed %lu expired %lu refused %lu misses %lu arp %lu nd %lu icmp %lu no_route %lu spoofed %lu "
            "unresolved %lu other %lu neighbours %u lost %lu\n",
            pipe->path->flows.count, s->flows_installed, s->flows_expired, s->flows_refused, s->misses, s->arp_answered,
-           s->nd_answered, s->icmp_sent, s->dropped_no_route, s->dropped_spoofed, s->dropped_unresolved, s->dropped_other,
-           pipe->path->neighbours.count, pipe->path->outbox.lost);
+           s->nd_answered, s->icmp_sent, s->dropped_no_route, s->dropped_spoofed, s->dropped_unresolved,
+           s->dropped_other, pipe->path->neighbours.count, pipe->path->outbox.lost);
 }
 
 static void run(struct pipe *pipe)

@@ -35,8 +35,18 @@ static void test_addresses(void **state)
 static void test_bad_addresses(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",         "10.0.0",       "10.0.0.256", "10.0.0.1/33",  "10.0.0.1/",  "10.0.0.1/-1",
-                                      "10.0.0.1/8x", "10.0.0.1/08", "fd00::/129", "fd00:::1",  "hello",      "10.0.0.1 ",
+    static const char *const bad[] = {"",
+                                      "10.0.0",
+                                      "10.0.0.256",
+                                      "10.0.0.1/33",
+                                      "10.0.0.1/",
+                                      "10.0.0.1/-1",
+                                      "10.0.0.1/8x",
+                                      "10.0.0.1/08",
+                                      "fd00::/129",
+                                      "fd00:::1",
+                                      "hello",
+                                      "10.0.0.1 ",
                                       "1234567890123456789012345678901234567890123456789012345678901234567890/8"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct net_address address;
@@ -55,13 +65,13 @@ static void test_macs(void **state)
     assert_int_equal(net_mac_parse("02:00:00:Aa:bB:ff", mac, NULL), 0);
     net_mac_format(mac, text);
     assert_string_equal(text, "02:00:00:aa:bb:ff");
-    static const char *const bad[] = {"", "02:00:00:aa:bb", "02:00:00:aa:bb:f", "02-00-00-aa-bb-ff", "02:00:00:aa:bb:gg",
-                                      "02:00:00:aa:bb:ff:00"};
+    static const char *const bad[] = {
+        "", "02:00:00:aa:bb", "02:00:00:aa:bb:f", "02-00-00-aa-bb-ff", "02:00:00:aa:bb:gg", "02:00:00:aa:bb:ff:00"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(net_mac_parse(bad[i], mac, NULL), -EINVAL);
 }
 
-#define ROUTES 3000
+#define ROUTES  3000
 #define LOOKUPS 20000
 
 struct listed {
@@ -79,7 +89,8 @@ static struct net_address random_address(uint8_t family)
     return address;
 }
 
-static const struct listed *search(const struct listed *list, unsigned scope, const struct net_address *address, long *index)
+static const struct listed *search(const struct listed *list, unsigned scope, const struct net_address *address,
+                                   long *index)
 {
     const struct listed *best = NULL;
     for (long i = 0; i < ROUTES; i++) {
@@ -116,7 +127,8 @@ static void test_longest_prefix(void **state)
     assert_int_equal(prefix_map_create(&map, 12345), 0);
     for (uint32_t i = 0; i < ROUTES; i++) {
         struct net_address address = random_address(rand() % 2 ? 4 : 6);
-        struct net_address prefix = net_address_masked(&address, (unsigned)rand() % (net_address_bits(address.family) + 1));
+        struct net_address prefix =
+            net_address_masked(&address, (unsigned)rand() % (net_address_bits(address.family) + 1));
         unsigned scope = (unsigned)rand() % 3;
         bool exists = prefix_map_exact(&map, scope, &prefix) != NULL;
         assert_int_equal(prefix_map_add(&map, scope, &prefix, i), exists ? -EEXIST : 0);

@@ -58,7 +58,9 @@ static struct flow_key key_of(uint64_t number)
 
 static uint32_t some_action(struct fixture *fixture, uint64_t now, unsigned number)
 {
-    struct action action = {.kind = ACTION_FORWARD, .destination = ENDPOINT_FUNCTION, .destination_id = (uint16_t)(number % 100),
+    struct action action = {.kind = ACTION_FORWARD,
+                            .destination = ENDPOINT_FUNCTION,
+                            .destination_id = (uint16_t)(number % 100),
                             .vni = number};
     uint32_t index;
     assert_int_equal(action_acquire(&fixture->actions, fixture->outbox, now, &action, &index), 0);
@@ -186,7 +188,8 @@ static void test_read_fails(void **state)
 static void test_actions_shared(void **state)
 {
     struct fixture *fixture = *state;
-    uint32_t first = some_action(fixture, 0, 1), second = some_action(fixture, 0, 1), other = some_action(fixture, 0, 2);
+    uint32_t first = some_action(fixture, 0, 1), second = some_action(fixture, 0, 1),
+             other = some_action(fixture, 0, 2);
     assert_int_equal(first, second);
     assert_int_not_equal(first, other);
     assert_int_not_equal(first, 0);
