@@ -7,5 +7,5 @@ build/gen/native_$(strip $(1)).c: $(2) $(3) $(foreach folder,$(4),$(wildcard $(f
 	$$(Q)build/gen/bin/cipu-graph --name $(strip $(1)) --shell $(3) $(addprefix --kernels ,$(4)) $(5) --native $$@ $(2)
 endef
 
-$(eval $(call native_graph,card,hls/card.cfg,hls/shell.cfg,hls,--open))
+$(eval $(call native_graph,card,hls/card.cfg,hls/shell.cfg,hls))
 $(eval $(call library,cipu-driver,$(wildcard driver/*.c) build/gen/native_card.c,-O3))

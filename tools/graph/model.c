@@ -32,7 +32,7 @@ void graph_free(struct graph *graph)
     }
 }
 
-const char *graph_text(struct graph *graph, const char *text, size_t length)
+char *graph_text(struct graph *graph, const char *text, size_t length)
 {
     char *copy = graph_allocate(graph, length + 1);
     memcpy(copy, text, length);

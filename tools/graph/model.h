@@ -78,7 +78,7 @@ struct graph {
 /* model.c */
 void graph_free(struct graph *graph);
 void *graph_allocate(struct graph *graph, size_t bytes); /* zeroed */
-const char *graph_text(struct graph *graph, const char *text, size_t length);
+char *graph_text(struct graph *graph, const char *text, size_t length);
 void *graph_append(struct graph *graph, void *array, size_t *count, size_t item_bytes,
                    const void *item); /* the array, moved */
 void graph_error(struct graph *graph, struct place place, const char *format, ...)

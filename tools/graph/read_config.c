@@ -13,6 +13,11 @@ struct line {
     char *value;
 };
 
+struct lines {
+    struct line *line;
+    size_t count;
+};
+
 static char *trim(char *text)
 {
     while (isspace((unsigned char)*text))
@@ -45,8 +50,8 @@ static unsigned read_number(const char *text, unsigned max)
     return value <= max ? value : 0;
 }
 
-/* Calls handle for each line of the one section. */
-static bool read_lines(struct graph *graph, const char *path, const char *section, void (*handle)(struct line *line))
+/* Splits the lines of the one section. */
+static bool read_lines(struct graph *graph, const char *path, const char *section, struct lines *lines)
 {
     FILE *file = fopen(path, "r");
     if (!file) {
@@ -81,13 +86,25 @@ static bool read_lines(struct graph *graph, const char *path, const char *sectio
             continue;
         }
         *equals = 0;
-        line.key = trim(text);
-        line.value = trim(equals + 1);
-        handle(&line);
+        const char *key = trim(text), *value = trim(equals + 1);
+        line.key = graph_text(graph, key, strlen(key));
+        line.value = graph_text(graph, value, strlen(value));
+        lines->line = graph_append(graph, lines->line, &lines->count, sizeof line, &line);
     }
     free(buffer);
     fclose(file);
     return true;
+}
+
+/* A handler may take its line apart: each gets a copy. */
+static void handle_lines(const struct lines *lines, void (*handle)(struct line *line))
+{
+    for (size_t i = 0; i < lines->count; i++) {
+        struct line line = lines->line[i];
+        line.key = graph_text(line.graph, line.key, strlen(line.key));
+        line.value = graph_text(line.graph, line.value, strlen(line.value));
+        handle(&line);
+    }
 }
 
 static void add_shell_port(struct line *line, const char *name, bool channel, const struct port *port)
@@ -218,8 +235,7 @@ static bool find_end(struct line *line, const char *text, enum direction directi
     }
     end->instance = graph_instance(graph, text, (size_t)(dot - text));
     if (!end->instance) {
-        graph_error(graph, line->place,
-                    "found '%s', expected an instance named by nk= before this line or by the shell", text);
+        graph_error(graph, line->place, "found '%s', expected an instance named by nk= or by the shell", text);
         return false;
     }
     for (end->port = 0; end->port < end->instance->port_count; end->port++)
@@ -300,28 +316,39 @@ static void region_line(struct line *line)
     if (!colon || strncmp(colon, ":SLR", 4) != 0 || !isdigit((unsigned char)colon[4]))
         graph_error(line->graph, line->place, "found 'slr=%s', expected slr=INSTANCE:SLRn", line->value);
     else if (!graph_instance(line->graph, line->value, length))
-        graph_error(line->graph, line->place, "found 'slr=%s', expected an instance named by nk= before this line",
-                    line->value);
+        graph_error(line->graph, line->place, "found 'slr=%s', expected an instance named by nk=", line->value);
 }
 
-static void card_line(struct line *line)
+static void instances_line(struct line *line)
 {
     if (strcmp(line->key, "nk") == 0)
         kernel_line(line);
-    else if (strcmp(line->key, "stream_connect") == 0 || strcmp(line->key, "sc") == 0)
+}
+
+static void streams_line(struct line *line)
+{
+    if (strcmp(line->key, "stream_connect") == 0 || strcmp(line->key, "sc") == 0)
         stream_line(line);
     else if (strcmp(line->key, "slr") == 0)
         region_line(line);
-    else
+    else if (strcmp(line->key, "nk") != 0)
         graph_error(line->graph, line->place, "found '%s', expected nk, stream_connect, sc or slr", line->key);
 }
 
 bool read_shell(struct graph *graph, const char *path)
 {
-    return read_lines(graph, path, "shell", shell_line);
+    struct lines lines = {0};
+    bool read = read_lines(graph, path, "shell", &lines);
+    handle_lines(&lines, shell_line);
+    return read;
 }
 
 bool read_card(struct graph *graph, const char *path)
 {
-    return read_lines(graph, path, "connectivity", card_line);
+    /* Instances first: a stream may stand before the nk= of its ends. */
+    struct lines lines = {0};
+    bool read = read_lines(graph, path, "connectivity", &lines);
+    handle_lines(&lines, instances_line);
+    handle_lines(&lines, streams_line);
+    return read;
 }
