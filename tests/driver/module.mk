@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+$(eval $(call native_graph,wire,tests/driver/graphs/wire.cfg,hls/shell.cfg,tests/driver/kernels))
+$(eval $(call native_graph,mover,tests/driver/graphs/mover.cfg,hls/shell.cfg,tests/driver/kernels))
+$(eval $(call native_graph,mover_copying,tests/driver/graphs/mover.cfg,hls/shell.cfg,tests/driver/kernels,--copying))
+
+MOVER_SOURCES := tests/driver/mover_card.c build/gen/native_mover.c build/gen/native_mover_copying.c
+$(eval $(call test,test_native_dma,tests/driver/test_native_dma.c $(MOVER_SOURCES),cipu-driver,-lpcap))
