@@ -80,7 +80,8 @@ static int setup(void **context)
         sizeof(struct receive_used),  sizeof(struct queue_token),  sizeof(struct queue_used),
         sizeof(struct command_entry), sizeof(struct queue_token)};
     static const uint32_t depth[] = {256, 512, 4, 4, 4, 2, 128, 16, 4, 2, 4};
-    struct bench *bench = calloc(1, sizeof *bench);
+    struct bench *bench = aligned_alloc(_Alignof(struct bench), sizeof *bench);
+    memset(bench, 0, sizeof *bench);
     size_t count;
     struct stream *const *all = streams(bench, &count);
     for (size_t i = 0; i < count; i++)

@@ -69,7 +69,8 @@ static uint16_t load16(const uint8_t *from)
 
 static int setup(void **context)
 {
-    struct bench *bench = calloc(1, sizeof *bench);
+    struct bench *bench = aligned_alloc(_Alignof(struct bench), sizeof *bench);
+    memset(bench, 0, sizeof *bench);
     stream_open(&bench->used, 16, sizeof(struct queue_used));
     stream_open(&bench->command, 4, sizeof(struct command_entry));
     stream_open(&bench->read_request, 4, sizeof(struct dma_request));
