@@ -22,7 +22,6 @@
 
 static _Thread_local const struct native_card *volatile guarded;
 static struct sigaction previous_action;
-static pthread_once_t handler_once = PTHREAD_ONCE_INIT;
 
 static struct native_map_table *create_table(size_t capacity, uint64_t generation)
 {
@@ -71,11 +70,19 @@ static void on_bus_error(int signal, siginfo_t *info, void *context)
     errno = saved;
 }
 
+/* With each card, because other code may have put a handler of its own in this one's place. */
 static void install_handler(void)
 {
-    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER}, current;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGBUS, &action, &previous_action);
+    pthread_mutex_lock(&lock);
+    sigaction(SIGBUS, NULL, &current);
+    if (!(current.sa_flags & SA_SIGINFO) || current.sa_sigaction != on_bus_error) {
+        previous_action = current;
+        sigaction(SIGBUS, &action, NULL);
+    }
+    pthread_mutex_unlock(&lock);
 }
 
 void native_map_guard(const struct native_card *card)
@@ -85,7 +92,7 @@ void native_map_guard(const struct native_card *card)
 
 int native_map_init(struct native_card *card)
 {
-    pthread_once(&handler_once, install_handler);
+    install_handler();
     struct native_map_table *table = create_table(TABLE_ENTRIES_FIRST, 1);
     if (!table)
         return -ENOMEM;
