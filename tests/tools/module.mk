@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 $(eval $(call script_test,tests/tools/test_peer.sh,,release))
 $(eval $(call script_test,tests/tools/test_guest.sh,$(GUEST),release))
+$(eval $(call script_test,tests/tools/test_graph.py,$(B)/bin/cipu-graph))
