@@ -5,3 +5,4 @@ $(eval $(call native_graph,mover_copying,tests/driver/graphs/mover.cfg,hls/shell
 
 MOVER_SOURCES := tests/driver/mover_card.c build/gen/native_mover.c build/gen/native_mover_copying.c
 $(eval $(call test,test_native_dma,tests/driver/test_native_dma.c $(MOVER_SOURCES),cipu-driver,-lpcap))
+include tests/driver/host.mk
