@@ -218,7 +218,7 @@ enum queue_fault {
     FAULT_NONE = 0,
     FAULT_AVAIL_INDEX = 1,      /* avail index ahead by more than the queue's size */
     FAULT_DESCRIPTOR_INDEX = 2, /* head or next beyond the table */
-    FAULT_DESCRIPTOR_LOOP = 3,  /* chain longer than the queue */
+    FAULT_DESCRIPTOR_LOOP = 3,  /* chain longer than the queue, or than TRANSMIT_CHAIN_MAX */
     FAULT_DESCRIPTOR_LENGTH = 4, /* zero, or a chain longer than a packet may be, or too short for the header */
     FAULT_INDIRECT = 5,         /* not negotiated, nested, with NEXT, or a length that is no multiple of 16 */
     FAULT_DIRECTION = 6,        /* a writable descriptor in a transmit chain, a read-only one in a receive chain */

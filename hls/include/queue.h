@@ -23,8 +23,12 @@
 /* A receive queue's segments are cached in the card (64 per queue); longer receive chains are used up to their 32nd segment. */
 #define RECEIVE_SEGMENTS 64u
 #define RECEIVE_CHAIN_MAX 32u
-/* Segments of a transmit queue that may be on their way. */
+/* A transmit queue may begin a chain while fewer segments than this are on their way. */
 #define TRANSMIT_SEGMENTS 128u
+/* Longer transmit chains are a fault: virtio_tx collects a chain before it goes on. */
+#define TRANSMIT_CHAIN_MAX 256u
+/* Segments in one credit token, at least: four tokens of each transmit queue fit the credit stream. */
+#define TRANSMIT_CREDIT (TRANSMIT_SEGMENTS / 4u)
 
 enum queue_event_kind {
     QUEUE_DOORBELL = 1,
@@ -70,7 +74,7 @@ enum segment_kind {
 
 enum segment_flags { SEGMENT_FIRST = 1, SEGMENT_LAST = 2 };
 
-/* What virtq tells the kernel behind it, in the order of the avail ring. */
+/* What virtq tells the kernel behind it: for each queue in the order of its avail ring; chains of several queues mix. */
 struct virtq_segment {
     uint64_t address;
     uint64_t length;

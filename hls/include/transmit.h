@@ -7,10 +7,9 @@
 #include <stdint.h>
 
 enum pending_kind {
-    PENDING_PACKET = 1,    /* one packet of data */
-    PENDING_WITHDRAWN = 2, /* the same, but the chain was withdrawn: swallow it, nothing is used */
-    PENDING_SETTING = 3,   /* no data: the queue's flags and mtu; entry to complete */
-    PENDING_COMMAND = 4,   /* no data: entry to complete */
+    PENDING_PACKET = 1,  /* one packet of data */
+    PENDING_SETTING = 2, /* no data: the queue's flags and mtu; entry to complete */
+    PENDING_COMMAND = 3, /* no data: entry to complete */
 };
 
 struct transmit_pending {

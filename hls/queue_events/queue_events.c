@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Merges all that a virtq has to react to into one stream, round robin, so that virtq itself is a pure function of it. */
+/* Merges all that a virtq has to react to into one stream, round robin, so that virtq itself is a pure function of it.
+ */
 #include "hls/include/arbiter.h"
 #include "hls/include/dma.h"
 #include "hls/include/queue.h"
@@ -23,8 +24,9 @@ ARBITER(queue_events, struct queue_events_state *state, STREAM_IN_COND(struct do
         STREAM_IN_COND(struct queue_token, credit), STREAM_IN_COND(struct queue_token, fault),
         STREAM_OUT(struct queue_event, out))
 {
-    STREAM_WAIT((STREAM_CAN_READ(doorbell) || STREAM_CAN_READ(command) || STREAM_CAN_READ(data) || STREAM_CAN_READ(done) ||
-                 STREAM_CAN_READ(again) || STREAM_CAN_READ(credit) || STREAM_CAN_READ(fault)) &&
+    STREAM_WAIT((STREAM_CAN_READ(doorbell) || STREAM_CAN_READ(command) || STREAM_CAN_READ(data) ||
+                 STREAM_CAN_READ(done) || STREAM_CAN_READ(again) || STREAM_CAN_READ(credit) ||
+                 STREAM_CAN_READ(fault)) &&
                 STREAM_CAN_WRITE(out));
     uint32_t ready = (STREAM_CAN_READ(doorbell) ? 1u : 0u) | (STREAM_CAN_READ(command) ? 2u : 0u) |
                      (STREAM_CAN_READ(data) ? 4u : 0u) | (STREAM_CAN_READ(done) ? 8u : 0u) |

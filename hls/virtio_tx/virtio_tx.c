@@ -1,80 +1,126 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Turns the segments of transmit chains into gathers on the data channel, and says what each gather is.
+ * Turns transmit chains into gathers on the data channel, and says what each gather is.
+ *
+ * The segments of several queues come mixed, and a gather belongs to one packet alone: so a chain is collected until
+ * its last segment is here and then asked for at a stretch. A chain of one segment goes on at once.
  */
 #include "hls/include/dma.h"
 #include "hls/include/hls.h"
 #include "hls/include/queue.h"
 #include "hls/include/transmit.h"
 
-struct virtio_tx_state {
-    uint32_t length; /* of the chain so far */
-    uint16_t segments;
+struct virtio_tx_segment {
+    uint64_t address;
+    uint16_t length;
+    uint8_t reserved[6];
 };
 
-HLS_INLINE uint8_t virtio_tx_kind(const struct virtq_segment *segment)
+struct virtio_tx_chain {
+    uint32_t length;
+    uint32_t segments;
+};
+
+struct virtio_tx_state {
+    struct virtio_tx_chain chain[CARD_FUNCTIONS]; /* that is being collected */
+    struct virtio_tx_segment segment[CARD_FUNCTIONS * TRANSMIT_CHAIN_MAX];
+    struct transmit_pending now; /* the chain that is being asked for, when `busy` */
+    uint32_t next;               /* its next segment */
+    uint8_t busy;
+};
+
+HLS_INLINE uint32_t virtio_tx_place(uint32_t function, uint32_t segment)
 {
-    uint8_t kind = PENDING_COMMAND;
-    if (segment->kind == SEGMENT_BUFFER)
-        kind = PENDING_PACKET;
-    else if (segment->kind == SEGMENT_ABORT)
-        kind = PENDING_WITHDRAWN;
-    else if (segment->kind == SEGMENT_SETTING)
-        kind = PENDING_SETTING;
-    return kind;
+    return (function & (CARD_FUNCTIONS - 1u)) * TRANSMIT_CHAIN_MAX + (segment & (TRANSMIT_CHAIN_MAX - 1u));
 }
 
-/* A withdrawn chain's gather is closed by a request that no memory answers. */
-HLS_INLINE void virtio_tx_request(struct dma_request *request, const struct virtq_segment *segment)
+HLS_INLINE void virtio_tx_pending(struct transmit_pending *pending, const struct virtq_segment *segment,
+                                  const struct virtio_tx_chain *chain)
 {
-    HLS_ZERO(request, sizeof *request);
-    request->address = segment->address;
-    request->length = segment->kind == SEGMENT_ABORT ? 1 : segment->length;
-    request->function = segment->function;
-    request->tag = segment->queue;
-    if (segment->kind == SEGMENT_WINDOW)
-        request->flags = DMA_WINDOW;
-    else if (segment->kind == SEGMENT_ABORT)
-        request->flags = DMA_LAST | DMA_REFUSED;
-    else
-        request->flags = (segment->flags & SEGMENT_LAST) ? DMA_LAST : 0;
+    HLS_ZERO(pending, sizeof *pending);
+    pending->queue = segment->queue;
+    pending->function = segment->function;
+    pending->generation = segment->generation;
+    if (segment->kind == SEGMENT_BUFFER) {
+        pending->kind = PENDING_PACKET;
+        pending->length = chain->length;
+        pending->head = segment->head;
+        pending->segments = (uint16_t)chain->segments;
+        return;
+    }
+    HLS_COPY(pending->entry, segment->entry, sizeof pending->entry);
+    pending->kind = PENDING_COMMAND;
+    if (segment->kind == SEGMENT_SETTING) {
+        pending->kind = PENDING_SETTING;
+        pending->flags = (uint16_t)segment->address;
+        pending->mtu = (uint16_t)segment->length;
+    }
 }
 
-STEP(virtio_tx, struct virtio_tx_state *state, STREAM_IN(struct virtq_segment, segment), STREAM_OUT(struct dma_request, request),
-     STREAM_OUT(struct transmit_pending, pending))
+STEP(virtio_tx, struct virtio_tx_state *state, STREAM_IN_COND(struct virtq_segment, segment),
+     STREAM_OUT(struct dma_request, request), STREAM_OUT(struct transmit_pending, pending))
 {
-    STREAM_WAIT(STREAM_CAN_READ(segment) && STREAM_CAN_WRITE(request) && STREAM_CAN_WRITE(pending));
-    STREAM_READ(struct virtq_segment, part, segment);
-    bool data = part->kind == SEGMENT_BUFFER || part->kind == SEGMENT_ABORT;
-    bool last = (part->flags & SEGMENT_LAST) != 0;
-
-    if (data || part->kind == SEGMENT_WINDOW) {
+    STREAM_WAIT((state->busy || STREAM_CAN_READ(segment)) && STREAM_CAN_WRITE(request) && STREAM_CAN_WRITE(pending));
+    if (state->busy) {
+        struct virtio_tx_segment place = state->segment[virtio_tx_place(state->now.function, state->next)];
+        bool ends = state->next + 1u == state->now.segments;
         STREAM_OPEN(struct dma_request, asked, request);
-        virtio_tx_request(asked, part);
+        HLS_ZERO(asked, sizeof *asked);
+        asked->address = place.address;
+        asked->length = place.length;
+        asked->function = state->now.function;
+        asked->flags = ends ? DMA_LAST : 0;
+        asked->tag = state->now.queue;
+        STREAM_PUSH(struct dma_request, asked, request);
+        if (ends) {
+            STREAM_OPEN(struct transmit_pending, told, pending);
+            HLS_COPY(told, &state->now, sizeof *told);
+            STREAM_PUSH(struct transmit_pending, told, pending);
+        }
+        state->next++;
+        state->busy = !ends;
+        STEP_END;
+    }
+
+    STREAM_READ(struct virtq_segment, part, segment);
+    bool buffer = part->kind == SEGMENT_BUFFER;
+    bool window = part->kind == SEGMENT_WINDOW;
+    bool first = (part->flags & SEGMENT_FIRST) != 0;
+    bool last = (part->flags & SEGMENT_LAST) != 0;
+    bool single = buffer && first && last;
+    struct virtio_tx_chain chain = state->chain[part->function & (CARD_FUNCTIONS - 1u)];
+    if (first) /* whatever was withdrawn before is forgotten */
+        HLS_ZERO(&chain, sizeof chain);
+    if (buffer && !single) {
+        struct virtio_tx_segment place;
+        HLS_ZERO(&place, sizeof place);
+        place.address = part->address;
+        place.length = (uint16_t)part->length;
+        state->segment[virtio_tx_place(part->function, chain.segments)] = place;
+    }
+    if (buffer) {
+        chain.length += (uint32_t)part->length;
+        chain.segments++;
+        state->chain[part->function & (CARD_FUNCTIONS - 1u)] = chain;
+    }
+    if (single || window) {
+        STREAM_OPEN(struct dma_request, asked, request);
+        HLS_ZERO(asked, sizeof *asked);
+        asked->address = part->address;
+        asked->length = part->length;
+        asked->function = part->function;
+        asked->flags = window ? DMA_WINDOW : DMA_LAST;
+        asked->tag = part->queue;
         STREAM_PUSH(struct dma_request, asked, request);
     }
-    uint32_t length = part->kind == SEGMENT_BUFFER ? state->length + (uint32_t)part->length : state->length + 1u;
-    uint16_t segments = part->kind == SEGMENT_BUFFER ? (uint16_t)(state->segments + 1u) : state->segments;
-    if (!data || last) {
+    if (buffer && last && !single) {
+        virtio_tx_pending(&state->now, part, &chain);
+        state->next = 0;
+        state->busy = 1;
+    } else if (single || (!buffer && part->kind != SEGMENT_ABORT)) {
         STREAM_OPEN(struct transmit_pending, told, pending);
-        HLS_ZERO(told, sizeof *told);
-        told->length = length;
-        told->queue = part->queue;
-        told->function = part->function;
-        told->head = part->head;
-        told->segments = segments;
-        told->kind = virtio_tx_kind(part);
-        told->generation = part->generation;
-        if (!data) {
-            told->flags = (uint16_t)part->address;
-            told->mtu = (uint16_t)part->length;
-            HLS_COPY(told->entry, part->entry, sizeof told->entry);
-        }
+        virtio_tx_pending(told, part, &chain);
         STREAM_PUSH(struct transmit_pending, told, pending);
-    }
-    if (data) {
-        state->length = last ? 0 : length;
-        state->segments = last ? 0 : segments;
     }
     STEP_END;
 }

@@ -34,12 +34,13 @@ struct virtq_row {
     uint32_t group_first;
     uint32_t chain_bytes;
     uint32_t stop_tag;
+    int32_t credit; /* segments that the kernel behind has room for; a transmit chain may overdraw it */
     uint16_t chain_descriptors;
     uint16_t chain_segments; /* sent on */
     uint16_t position;       /* next avail ring entry */
+    uint16_t seen;           /* the avail index when it was read last */
     uint16_t batch_count;
     uint16_t batch_next;
-    uint16_t credit; /* segments that the kernel behind has room for */
     uint16_t function;
     uint16_t flags; /* enum queue_flags */
     uint8_t phase;  /* enum virtq_phase */
@@ -74,8 +75,8 @@ HLS_INLINE bool virtq_has_token(const struct virtq_row *row)
     return row->phase >= VIRTQ_INDEX;
 }
 
-HLS_INLINE void virtq_request(struct dma_request *request, const struct virtq_row *row, uint16_t queue, uint64_t address,
-                              uint32_t length)
+HLS_INLINE void virtq_request(struct dma_request *request, const struct virtq_row *row, uint16_t queue,
+                              uint64_t address, uint32_t length)
 {
     HLS_ZERO(request, sizeof *request);
     request->address = address;
@@ -85,8 +86,8 @@ HLS_INLINE void virtq_request(struct dma_request *request, const struct virtq_ro
     request->tag = queue;
 }
 
-HLS_INLINE void virtq_read(struct virtq_output *output, struct virtq_row *row, uint16_t queue, uint8_t phase, uint64_t address,
-                           uint32_t length)
+HLS_INLINE void virtq_read(struct virtq_output *output, struct virtq_row *row, uint16_t queue, uint8_t phase,
+                           uint64_t address, uint32_t length)
 {
     virtq_request(&output->read, row, queue, address, length);
     output->reads = 1;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Walks the rings of 256 virtqueues: from a doorbell to the segments of descriptor chains. Two instances: one for transmit
- * queues (odd), one for receive queues (even). Split virtqueues, VIRTIO 1.2 section 2.7.
+ * Walks the rings of 256 virtqueues: from a doorbell to the segments of descriptor chains. Two instances: one for
+ * transmit queues (odd), one for receive queues (even). Split virtqueues, VIRTIO 1.2 section 2.7.
  *
- * The driver's memory is read with as few transfers as it allows: 16 ring entries and 4 descriptors at a time. Nothing read
- * before the avail index is used for what that index announced.
+ * The driver's memory is read with as few transfers as it allows: 16 ring entries and 4 descriptors at a time. Nothing
+ * read before the avail index is used for what that index announced.
  */
 #include "hls/virtq/walk.h"
 
@@ -14,7 +14,8 @@ struct virtq_state {
 
 HLS_INLINE bool virtq_setting_good(const struct queue_setting *setting, uint32_t index)
 {
-    bool size = setting->entries >= 2 && setting->entries <= QUEUE_SIZE_MAX && (setting->entries & (setting->entries - 1u)) == 0;
+    bool size = setting->entries >= 2 && setting->entries <= QUEUE_SIZE_MAX &&
+                (setting->entries & (setting->entries - 1u)) == 0;
     bool aligned = (setting->descriptors & 15u) == 0 && (setting->avail & 1u) == 0 && (setting->used & 3u) == 0;
     return size && aligned && setting->function == index / 2u && setting->function < FUNCTION_HOST;
 }
@@ -33,9 +34,10 @@ HLS_INLINE void virtq_set(struct virtq_row *row, const struct queue_setting *set
     row->chain_descriptors = 0;
     row->chain_segments = 0;
     row->position = setting->position;
+    row->seen = setting->position;
     row->batch_count = 0;
     row->batch_next = 0;
-    row->credit = row->transmit ? TRANSMIT_SEGMENTS : RECEIVE_SEGMENTS;
+    row->credit = (int32_t)(row->transmit ? TRANSMIT_SEGMENTS : RECEIVE_SEGMENTS);
     row->function = setting->function;
     row->flags = setting->flags;
     row->generation++;
@@ -67,7 +69,8 @@ HLS_INLINE void virtq_position(struct virtq_output *output, const struct virtq_r
     virtq_complete(output, row, queue, SEGMENT_COMMAND, entry);
 }
 
-HLS_INLINE void virtq_queue_set(struct virtq_output *output, struct virtq_row *row, uint16_t queue, struct command_entry *entry)
+HLS_INLINE void virtq_queue_set(struct virtq_output *output, struct virtq_row *row, uint16_t queue,
+                                struct command_entry *entry)
 {
     struct queue_setting setting;
     HLS_COPY(&setting, entry->data, sizeof setting);
@@ -88,7 +91,8 @@ HLS_INLINE void virtq_queue_set(struct virtq_output *output, struct virtq_row *r
     }
 }
 
-HLS_INLINE void virtq_queue_stop(struct virtq_output *output, struct virtq_row *row, uint16_t queue, struct command_entry *entry)
+HLS_INLINE void virtq_queue_stop(struct virtq_output *output, struct virtq_row *row, uint16_t queue,
+                                 struct command_entry *entry)
 {
     if (row->stopping) {
         entry->status = STATUS_BUSY;
@@ -121,7 +125,8 @@ HLS_INLINE void virtq_window_set(struct virtq_output *output, struct virtq_row *
     output->segment.length = window.length;
 }
 
-HLS_INLINE void virtq_command(struct virtq_output *output, struct virtq_row *row, uint16_t queue, struct command_entry *entry)
+HLS_INLINE void virtq_command(struct virtq_output *output, struct virtq_row *row, uint16_t queue,
+                              struct command_entry *entry)
 {
     bool own = entry->index < CARD_QUEUES && (entry->index & 1u) == (entry->target == TARGET_TX ? 1u : 0u);
     entry->status = STATUS_OK;
@@ -134,7 +139,8 @@ HLS_INLINE void virtq_command(struct virtq_output *output, struct virtq_row *row
     } else if (entry->opcode == COMMAND_QUEUE_READ && own) {
         virtq_position(output, row, queue, entry);
     } else {
-        bool known = entry->opcode >= COMMAND_WINDOW_SET && entry->opcode <= COMMAND_QUEUE_READ;
+        bool known = entry->opcode == COMMAND_WINDOW_SET || entry->opcode == COMMAND_QUEUE_SET ||
+                     entry->opcode == COMMAND_QUEUE_STOP || entry->opcode == COMMAND_QUEUE_READ;
         entry->status = known ? STATUS_BAD_INDEX : STATUS_BAD_OPCODE;
         virtq_complete(output, row, queue, SEGMENT_COMMAND, entry);
     }
@@ -160,14 +166,17 @@ HLS_INLINE void virtq_stop_step(struct virtq_output *output, struct virtq_row *r
 }
 
 /* The queue's token is here: a read or write is done, or it went round. */
-HLS_INLINE void virtq_token(struct virtq_output *output, struct virtq_row *row, uint16_t queue, const struct queue_event *event)
+HLS_INLINE void virtq_token(struct virtq_output *output, struct virtq_row *row, uint16_t queue,
+                            const struct queue_event *event)
 {
     if (row->stopping) {
         virtq_stop_step(output, row, queue);
     } else if (row->late_fault != FAULT_NONE) {
         virtq_fault(output, row, row->late_fault, 0);
     } else if (event->error) {
-        uint64_t address = row->phase == VIRTQ_DESCRIPTORS ? row->table : row->phase == VIRTQ_ARMING ? row->used : row->avail;
+        uint64_t address = row->phase == VIRTQ_DESCRIPTORS ? row->table
+                           : row->phase == VIRTQ_ARMING    ? row->used
+                                                           : row->avail;
         virtq_fault(output, row, FAULT_ADDRESS, address);
     } else if (row->phase == VIRTQ_INDEX) {
         virtq_index(output, row, queue, event->data);
@@ -199,17 +208,19 @@ HLS_INLINE void virtq_later_kernel(struct virtq_output *output, struct virtq_row
             virtq_fault(output, row, event->detail, 0);
         return;
     }
-    row->credit = (uint16_t)(row->credit + event->amount);
+    row->credit += event->amount;
     if (row->phase == VIRTQ_PARKED && virtq_has_credit(row))
         virtq_next_chain(output, row, queue);
 }
 
 STEP(virtq, struct virtq_state *state, STREAM_IN(struct queue_event, event), STREAM_OUT(struct dma_request, read),
-     STREAM_OUT(struct dma_request, write), STREAM_OUT(struct beat, write_data), STREAM_OUT(struct virtq_segment, segment),
-     STREAM_OUT(struct queue_token, again), STREAM_OUT(struct event_entry, alert))
+     STREAM_OUT(struct dma_request, write), STREAM_OUT(struct beat, write_data),
+     STREAM_OUT(struct virtq_segment, segment), STREAM_OUT(struct queue_token, again),
+     STREAM_OUT(struct event_entry, alert))
 {
-    STREAM_WAIT(STREAM_CAN_READ(event) && STREAM_CAN_WRITE(read) && STREAM_CAN_WRITE(write) && STREAM_CAN_WRITE(write_data) &&
-                STREAM_CAN_WRITE(segment) && STREAM_CAN_WRITE(again) && STREAM_CAN_WRITE(alert));
+    STREAM_WAIT(STREAM_CAN_READ(event) && STREAM_CAN_WRITE(read) && STREAM_CAN_WRITE(write) &&
+                STREAM_CAN_WRITE(write_data) && STREAM_CAN_WRITE(segment) && STREAM_CAN_WRITE(again) &&
+                STREAM_CAN_WRITE(alert));
     STREAM_READ(struct queue_event, happened, event);
     uint16_t queue = happened->queue & (CARD_QUEUES - 1u);
     struct virtq_row row = state->rows[queue];

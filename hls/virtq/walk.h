@@ -5,7 +5,7 @@
 
 #include "hls/virtq/row.h"
 
-#define VIRTQ_FRAME_MAX (PACKET_BYTES_MAX + (uint32_t)sizeof(struct virtio_net_header))
+#define VIRTQ_FRAME_MAX   (PACKET_BYTES_MAX + (uint32_t)sizeof(struct virtio_net_header))
 #define VIRTQ_SEGMENT_MAX 65536u
 
 HLS_INLINE void virtq_read_index(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
@@ -17,7 +17,20 @@ HLS_INLINE void virtq_read_index(struct virtq_output *output, struct virtq_row *
 /* A receive chain must fit what is free in the cache; a transmit chain may overdraw. */
 HLS_INLINE bool virtq_has_credit(const struct virtq_row *row)
 {
-    return row->transmit ? row->credit > 0 : row->credit >= RECEIVE_CHAIN_MAX;
+    return row->credit >= (row->transmit ? 1 : (int32_t)RECEIVE_CHAIN_MAX);
+}
+
+/* Fetches the next entries of the avail ring, up to its end. The index announced `waiting` of them. */
+HLS_INLINE void virtq_read_ring(struct virtq_output *output, struct virtq_row *row, uint16_t queue, uint32_t waiting)
+{
+    uint32_t slot = row->position & (row->entries - 1u);
+    uint32_t straight = row->entries - slot;
+    uint32_t count = waiting < straight ? waiting : straight;
+    count = count < VIRTQ_BATCH ? count : VIRTQ_BATCH;
+    row->batch_count = (uint16_t)count;
+    row->batch_next = 0;
+    row->group_valid = 0; /* descriptors of chains that were used may have changed */
+    virtq_read(output, row, queue, VIRTQ_RING, row->avail + VIRTQ_AVAIL_RING + 2u * slot, 2u * count);
 }
 
 /* Fetches the group with `current`, unless it is at hand: then the token goes round once. */
@@ -30,7 +43,8 @@ HLS_INLINE void virtq_goto(struct virtq_output *output, struct virtq_row *row, u
         uint32_t left = row->table_entries - first;
         row->group_first = first;
         row->group_valid = 0;
-        virtq_read(output, row, queue, VIRTQ_DESCRIPTORS, row->table + (uint64_t)first * sizeof(struct virtq_descriptor),
+        virtq_read(output, row, queue, VIRTQ_DESCRIPTORS,
+                   row->table + (uint64_t)first * sizeof(struct virtq_descriptor),
                    (left < VIRTQ_GROUP ? left : VIRTQ_GROUP) * (uint32_t)sizeof(struct virtq_descriptor));
     }
 }
@@ -39,8 +53,12 @@ HLS_INLINE void virtq_goto(struct virtq_output *output, struct virtq_row *row, u
 HLS_INLINE void virtq_next_chain(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
 {
     if (row->batch_next == row->batch_count) {
+        uint16_t waiting = (uint16_t)(row->seen - row->position);
         row->armed = 0;
-        virtq_read_index(output, row, queue);
+        if (waiting != 0)
+            virtq_read_ring(output, row, queue, waiting);
+        else
+            virtq_read_index(output, row, queue);
         return;
     }
     if (!virtq_has_credit(row)) {
@@ -72,14 +90,8 @@ HLS_INLINE void virtq_index(struct virtq_output *output, struct virtq_row *row, 
     if (waiting > row->entries) {
         virtq_fault(output, row, FAULT_AVAIL_INDEX, index);
     } else if (waiting != 0) {
-        uint32_t slot = row->position & (row->entries - 1u);
-        uint32_t straight = row->entries - slot;
-        uint32_t count = waiting < straight ? waiting : straight;
-        count = count < VIRTQ_BATCH ? count : VIRTQ_BATCH;
-        row->batch_count = (uint16_t)count;
-        row->batch_next = 0;
-        row->group_valid = 0; /* descriptors read before the index may be stale */
-        virtq_read(output, row, queue, VIRTQ_RING, row->avail + VIRTQ_AVAIL_RING + 2u * slot, 2u * count);
+        row->seen = index;
+        virtq_read_ring(output, row, queue, waiting);
     } else if ((row->flags & QUEUE_EVENT_INDEX) && !row->armed) {
         virtq_request(&output->write, row, queue, row->used + VIRTQ_USED_AVAIL_EVENT((uint64_t)row->entries), 2);
         output->writes = 1;
@@ -92,8 +104,8 @@ HLS_INLINE void virtq_index(struct virtq_output *output, struct virtq_row *row, 
     }
 }
 
-HLS_INLINE void virtq_segment_fill(struct virtq_segment *segment, const struct virtq_row *row, uint16_t queue, uint8_t kind,
-                                   uint8_t flags)
+HLS_INLINE void virtq_segment_fill(struct virtq_segment *segment, const struct virtq_row *row, uint16_t queue,
+                                   uint8_t kind, uint8_t flags)
 {
     HLS_ZERO(segment, sizeof *segment);
     segment->queue = queue;
@@ -137,8 +149,9 @@ HLS_INLINE uint8_t virtq_check(const struct virtq_row *row, const struct virtq_d
 {
     bool writable = (descriptor->flags & VIRTQ_WRITE) != 0;
     uint32_t room = VIRTQ_FRAME_MAX - row->chain_bytes;
+    uint32_t limit = row->transmit && row->entries > TRANSMIT_CHAIN_MAX ? TRANSMIT_CHAIN_MAX : row->entries;
     uint8_t fault = FAULT_NONE;
-    if (row->chain_descriptors >= row->entries)
+    if (row->chain_descriptors >= limit)
         fault = FAULT_DESCRIPTOR_LOOP;
     else if (writable == (row->transmit != 0))
         fault = FAULT_DIRECTION;
@@ -154,8 +167,7 @@ HLS_INLINE uint8_t virtq_check(const struct virtq_row *row, const struct virtq_d
 
 HLS_INLINE void virtq_chain_done(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
 {
-    uint16_t spent = row->chain_segments < row->credit ? row->chain_segments : row->credit;
-    row->credit = (uint16_t)(row->credit - spent);
+    row->credit -= row->chain_segments;
     row->chain_segments = 0;
     row->position++;
     row->batch_next++;
@@ -177,8 +189,7 @@ HLS_INLINE void virtq_descriptor_step(struct virtq_output *output, struct virtq_
         return;
     }
     /* A receive chain is used up to as many segments as the card caches. */
-    bool more = (descriptor.flags & VIRTQ_NEXT) != 0 &&
-                (row->transmit || row->chain_segments < RECEIVE_CHAIN_MAX - 1u);
+    bool more = (descriptor.flags & VIRTQ_NEXT) != 0 && (row->transmit || row->chain_segments < RECEIVE_CHAIN_MAX - 1u);
     uint32_t flags = (row->chain_segments == 0 ? SEGMENT_FIRST : 0u) | (more ? 0u : SEGMENT_LAST);
     virtq_segment_fill(&output->segment, row, queue, SEGMENT_BUFFER, (uint8_t)flags);
     output->segment.address = descriptor.address;
