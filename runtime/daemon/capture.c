@@ -53,18 +53,19 @@ static void look(evutil_socket_t fd, short what, void *context)
         finish(capture, "its file is full");
 }
 
-/* Only regular files: a slow reader of anything else would hold up the card. */
+/* A regular file, which is made or emptied, or a FIFO that somebody reads. */
 static int open_file(const char *path, struct cipu_error *error)
 {
     struct stat status;
     if (path[0] != '/')
         return cipu_fail(error, -EINVAL, "found path %.64s, expected an absolute one", path);
-    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0600);
+    int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0600);
     if (fd < 0)
         return cipu_fail(error, -errno, "cannot open %.128s: %s", path, strerror(errno));
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || ftruncate(fd, 0) < 0) {
+    if (fstat(fd, &status) < 0 || !(S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode)) ||
+        (S_ISREG(status.st_mode) && ftruncate(fd, 0) < 0)) {
         close(fd);
-        return cipu_fail(error, -EINVAL, "found that %.128s is no regular file, expected one", path);
+        return cipu_fail(error, -EINVAL, "found that %.128s is neither a file nor a FIFO, expected one", path);
     }
     return fd;
 }

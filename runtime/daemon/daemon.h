@@ -76,7 +76,7 @@ int daemon_reload(struct daemon *daemon);
 
 /* What a capture is to do and what it did. */
 struct capture_settings {
-    char path[FIELD_TEXT_BYTES]; /* absolute; a regular file, made or emptied */
+    char path[FIELD_TEXT_BYTES]; /* absolute; a file, made or emptied, or a FIFO that is read */
     unsigned port;
     bool has_port; /* else all ports */
     unsigned seconds;
