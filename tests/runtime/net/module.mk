@@ -5,3 +5,4 @@ $(eval $(call test,test_net_address,tests/runtime/net/test_net_address.c driver/
 $(eval $(call test,test_net_flow_table,tests/runtime/net/test_net_flow_table.c $(NET_RECORDED),cipu-net cipu-packet))
 $(eval $(call program,test-slow-path-pipe,tests/runtime/net/slow_path_pipe.c $(NET_RECORDED),cipu-net cipu-packet))
 $(eval $(call script_test,tests/runtime/net/test_net_slow_path.py,$(B)/bin/test-slow-path-pipe))
+$(eval $(call test,test_net_card,tests/runtime/net/test_net_card.c,cipu-net cipu-packet cipu-driver,-lpcap))
