@@ -12,7 +12,7 @@
 #include "hls/include/hls.h"
 
 struct checksum_state {
-    uint32_t sum;      /* of big endian words at even positions of the packet; at most 144 x 32 x 0xffff */
+    uint32_t sum;      /* of little endian words at even positions of the packet; at most 144 x 32 x 0xffff */
     uint16_t position; /* of the current beat's byte 0 */
     uint16_t start;
     uint16_t offset;
@@ -21,24 +21,30 @@ struct checksum_state {
     uint8_t needed;
 };
 
-/* Bytes before `first` count as zeros; those beyond the packet's end are. */
-HLS_INLINE uint32_t checksum_sum(const uint8_t *data, uint32_t first)
+/* The sum of a beat's 16-bit words. Bytes before `first` count as zeros; those beyond the packet's end are. */
+HLS_INLINE uint32_t checksum_sum(const uint8_t *data, uint8_t first)
 {
-    uint32_t high = 0;
-    uint32_t low = 0;
-    for (uint32_t i = 0; i < BEAT_BYTES; i += 2) {
-        high += i >= first ? data[i] : 0u;
-        low += i + 1u >= first ? data[i + 1] : 0u;
+    uint8_t counted[BEAT_BYTES];
+    uint16_t word[BEAT_BYTES / 2u];
+    uint32_t sum = 0;
+    HLS_COPY(counted, data, BEAT_BYTES);
+    if (first != 0) {
+        for (uint32_t i = 0; i < BEAT_BYTES; i++)
+            counted[i] = (uint8_t)i < first ? (uint8_t)0 : counted[i];
     }
-    return (high << 8) + low;
+    HLS_COPY(word, counted, BEAT_BYTES);
+    for (uint32_t i = 0; i < BEAT_BYTES / 2u; i++)
+        sum += word[i];
+    return sum;
 }
 
 HLS_INLINE uint16_t checksum_finish(uint32_t sum, uint32_t start)
 {
     uint32_t folded = (sum & 0xffffu) + (sum >> 16);
     folded = (folded & 0xffffu) + (folded >> 16);
-    /* Counted from an odd start the words are the other way round: so is their sum (RFC 1071, 2.B). */
-    uint32_t turned = (start & 1u) != 0 ? (folded & 0xffu) << 8 | folded >> 8 : folded;
+    /* The words were little endian, so the sum's bytes are the other way round (RFC 1071, 2.B). Counted from an odd
+     * start the words are shifted by a byte, which turns it once more. */
+    uint32_t turned = (start & 1u) != 0 ? folded : (folded & 0xffu) << 8 | folded >> 8;
     uint32_t value = ~turned & 0xffffu;
     return (uint16_t)(value == 0 ? 0xffffu : value);
 }
@@ -68,7 +74,7 @@ STEP(checksum, struct checksum_state *state, STREAM_IN(struct beat, in), STREAM_
     if (state->needed) {
         uint32_t first = state->start > state->position ? (uint32_t)state->start - state->position : 0;
         if (first < BEAT_BYTES)
-            state->sum += checksum_sum(beat->data, first);
+            state->sum += checksum_sum(beat->data, (uint8_t)first);
         state->position = (uint16_t)(state->position + BEAT_BYTES);
     }
     if (beat->meta.last) {
