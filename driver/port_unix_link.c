@@ -2,6 +2,7 @@
 /* The cable's control side: who listens and who connects, handing over memory and eventfds, and the end of a peer. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -12,10 +13,11 @@
 
 #include "driver/port_unix.h"
 
-#define CABLE_MAGIC   0x4c424143u /* "CABL" */
-#define CABLE_VERSION 1u
-#define CABLE_FDS     3 /* memory, listener's eventfd, connector's eventfd */
-#define SEALS         (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define CABLE_MAGIC           0x4c424143u /* "CABL" */
+#define CABLE_VERSION         1u
+#define GREETING_MILLISECONDS 100
+#define CABLE_FDS             3 /* memory, listener's eventfd, connector's eventfd */
+#define SEALS                 (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 struct hello {
     uint32_t magic;
@@ -236,6 +238,10 @@ int cable_link_open(struct port *port, const char *path, struct cipu_error *erro
     int result = connect_or_listen(port);
     if (result < 0)
         return cipu_fail(error, result, "port unix:%s: cannot connect or listen: %s", path, strerror(-result));
+    /* A listener answers at once: then a card that connects begins with its link up. */
+    struct pollfd answer = {.fd = cable->peer, .events = POLLIN};
+    if (cable->peer >= 0 && poll(&answer, 1, GREETING_MILLISECONDS) > 0)
+        cable_link_check(port);
     return 0;
 }
 

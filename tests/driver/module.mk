@@ -4,5 +4,7 @@ $(eval $(call native_graph,mover,tests/driver/graphs/mover.cfg,hls/shell.cfg,tes
 $(eval $(call native_graph,mover_copying,tests/driver/graphs/mover.cfg,hls/shell.cfg,tests/driver/kernels,--copying))
 
 MOVER_SOURCES := tests/driver/mover_card.c build/gen/native_mover.c build/gen/native_mover_copying.c
-$(eval $(call test,test_native_dma,tests/driver/test_native_dma.c $(MOVER_SOURCES),cipu-driver,-lpcap))
+$(eval $(call test,test_native_dma,tests/driver/test_native_dma.c $(MOVER_SOURCES),cipu-driver,-lpcap))$(eval $(call test,test_stream,tests/driver/test_stream.c,))
+$(eval $(call test,test_ports,tests/driver/test_ports.c build/gen/native_wire.c,cipu-driver,-lpcap))
+
 include tests/driver/host.mk
