@@ -282,7 +282,7 @@ static void packet_flush(struct port *port)
     if (!state->pending)
         return;
     /* Whatever the kernel could not take now stays in the ring for the next call. */
-    state->pending = send(state->send.fd, NULL, 0, MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == ENOBUFS);
+    state->pending = send(state->send.fd, NULL, 0, MSG_DONTWAIT) < 0;
 }
 
 static void count_kernel_drops(struct port *port)
@@ -300,9 +300,11 @@ static bool packet_wake(struct port *port)
     struct packet_port *state = port->state;
     int code;
     socklen_t length = sizeof code;
-    /* ENETDOWN stays readable until it is fetched. */
-    if (state->receive.fd >= 0)
+    /* An interface that goes down leaves ENETDOWN, which stays readable until it is fetched. */
+    if (state->index) {
         getsockopt(state->receive.fd, SOL_SOCKET, SO_ERROR, &code, &length);
+        getsockopt(state->send.fd, SOL_SOCKET, SO_ERROR, &code, &length);
+    }
     count_kernel_drops(port);
     packet_flush(port);
     if (!port_link_changed(&state->link))

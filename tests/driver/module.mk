@@ -6,5 +6,7 @@ $(eval $(call native_graph,mover_copying,tests/driver/graphs/mover.cfg,hls/shell
 MOVER_SOURCES := tests/driver/mover_card.c build/gen/native_mover.c build/gen/native_mover_copying.c
 $(eval $(call test,test_native_dma,tests/driver/test_native_dma.c $(MOVER_SOURCES),cipu-driver,-lpcap))$(eval $(call test,test_stream,tests/driver/test_stream.c,))
 $(eval $(call test,test_ports,tests/driver/test_ports.c build/gen/native_wire.c,cipu-driver,-lpcap))
+$(eval $(call program,card-wire,tests/driver/wire.c build/gen/native_wire.c,cipu-driver,-lpcap))
+$(eval $(call script_test,tests/driver/test_interfaces.py,$(B)/bin/card-wire))
 
 include tests/driver/host.mk
