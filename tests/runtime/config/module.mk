@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+$(eval $(call test,test_config,tests/runtime/config/test_config.c runtime/net/address.c driver/error.c,cipu-config,-lyaml -ljansson))
