@@ -132,11 +132,11 @@ static void test_actions(void **context)
 static void test_every_target_answers(void **context)
 {
     struct fixture *fixture = *context;
-    for (uint8_t target = 0; target < TARGET_COUNT; target++) {
-        struct command_entry command = {.opcode = 4711, .target = target};
+    for (unsigned target = 0; target < TARGET_COUNT; target++) {
+        struct command_entry command = {.opcode = 4711, .target = (uint8_t)target};
         assert_int_equal(cipu_host_command(fixture->host, &command, 1), -EIO);
         assert_int_equal(command.status, STATUS_BAD_OPCODE);
-        command = (struct command_entry){.opcode = COMMAND_NOP, .target = target};
+        command = (struct command_entry){.opcode = COMMAND_NOP, .target = (uint8_t)target};
         assert_int_equal(cipu_host_command(fixture->host, &command, 1), 0);
     }
     struct filter_setting setting = {.flags = FILTER_ALL_UNICAST};

@@ -137,8 +137,8 @@ static inline bool ring_card_read_beat(struct ring_card *card)
 /* Requests are one beat or a part of one; the index write closes the packet. */
 static inline bool ring_card_write_beat(struct ring_card *card, struct ring_card_write *channel)
 {
-    struct dma_request request;
-    struct beat beat;
+    struct dma_request request = {0};
+    struct beat beat = {{0}, {0}};
     if (!stream_room(&channel->done) || hls_fifo_used(&channel->data.fifo) == 0 ||
         !stream_get(&channel->request, &request))
         return false;

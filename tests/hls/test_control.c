@@ -131,7 +131,7 @@ static void test_routes(void **context)
 static void test_completes_itself(void **context)
 {
     (void)context;
-    struct command_entry entry;
+    struct command_entry entry = {0};
     static const uint8_t bad[] = {TARGET_COUNT, 100, 255};
     for (size_t i = 0; i < sizeof bad; i++) {
         assert_true(send(COMMAND_QUEUE_SET, bad[i], 5));
@@ -140,8 +140,8 @@ static void test_completes_itself(void **context)
         assert_int_equal(entry.status, STATUS_BAD_OPCODE);
         assert_int_equal(entry.tag, 5);
     }
-    for (uint8_t target = 0; target < TARGET_COUNT; target++) {
-        assert_true(send(COMMAND_NOP, target, 6));
+    for (unsigned target = 0; target < TARGET_COUNT; target++) {
+        assert_true(send(COMMAND_NOP, (uint8_t)target, 6));
         run_control(100);
         assert_true(complete(&entry));
         assert_int_equal(entry.status, STATUS_OK);
@@ -230,7 +230,8 @@ static void test_events(void **context)
         STREAM_TEST_IN(tx_used);
         STREAM_TEST_IN(rx_used);
         STREAM_TEST_OUT(out);
-        assert_int_equal(event_post(&event_state, &tx_port, &tx_packet_port, &tx_used_port, &rx_port, &rx_used_port, &out_port), 1);
+        assert_int_equal(
+            event_post(&event_state, &tx_port, &tx_packet_port, &tx_used_port, &rx_port, &rx_used_port, &out_port), 1);
         STREAM_TEST_IN_END(tx);
         STREAM_TEST_IN_END(tx_packet);
         STREAM_TEST_IN_END(rx);

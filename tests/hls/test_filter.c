@@ -141,7 +141,8 @@ static bool arrives(struct chain *chain, uint16_t function, const uint8_t *mac, 
         beat.meta.error = beat.meta.last && error;
         if (at == 0) {
             static const uint8_t ipv4[2] = {8, 0};
-            uint8_t tag[4] = {0x81, 0, (uint8_t)(0xe0 | (vlan >> 8 & 0xf)), (uint8_t)vlan};
+            uint32_t id = vlan < 0 ? 0 : (uint32_t)vlan;
+            uint8_t tag[4] = {0x81, 0, (uint8_t)(0xe0 | id >> 8), (uint8_t)id};
             memcpy(beat.data, mac, 6);
             memcpy(beat.data + 12, vlan < 0 ? ipv4 : tag, vlan < 0 ? 2 : 4);
             beat.meta.length = (uint16_t)length;

@@ -259,7 +259,7 @@ static void send_to_punt(uint32_t length, bool error)
 
 static void assert_punted(uint32_t length, bool error)
 {
-    struct ring_work work;
+    struct ring_work work = {.kind = 0};
     struct packet_entry header = {
         .length = (uint16_t)length, .reason = PUNT_TTL, .source = ENDPOINT_PORT, .source_id = 1};
     assert_true(stream_get(&punted_stream, &work));
