@@ -29,12 +29,12 @@ static inline void net_address_wide(const struct net_address *address, uint8_t w
 {
     memset(wide, 0, 16);
     size_t bytes = net_address_bytes(address->family);
-    memcpy(wide + 16 - bytes, address->bytes, bytes);
+    memcpy(wide + (16 - bytes), address->bytes, bytes);
 }
 
 static inline struct net_address net_address_from_wide(uint8_t family, const uint8_t wide[16])
 {
-    return net_address_of(family, wide + 16 - net_address_bytes(family));
+    return net_address_of(family, wide + (16 - net_address_bytes(family)));
 }
 
 /* Whether the first `bits` bits are the same. */

@@ -8,7 +8,7 @@
 
 int neighbour_table_create(struct neighbour_table *table, uint32_t seed)
 {
-    *table = (struct neighbour_table){.seed = seed};
+    *table = (struct neighbour_table){.seed = seed, .next_due = UINT64_MAX};
     table->entries = calloc(NEIGHBOURS_MAX, sizeof *table->entries);
     return table->entries ? 0 : -ENOMEM;
 }
@@ -117,11 +117,18 @@ static void solicit(struct slow_path *path, const struct neighbour *neighbour)
                             frame_put_solicitation(frame, vpc->setting.mac, gateway, &key->address, to_mac));
 }
 
+static void set_due(struct slow_path *path, struct neighbour *neighbour, uint64_t wait)
+{
+    neighbour->due = path->now + wait;
+    if (neighbour->due < path->neighbours.next_due)
+        path->neighbours.next_due = neighbour->due;
+}
+
 static void ask(struct slow_path *path, struct neighbour *neighbour, enum neighbour_state state)
 {
     neighbour->state = (uint8_t)state;
     neighbour->tries++;
-    neighbour->due = path->now + NEIGHBOUR_RETRY_MS;
+    set_due(path, neighbour, NEIGHBOUR_RETRY_MS);
     solicit(path, neighbour);
 }
 
@@ -243,7 +250,7 @@ void neighbour_learn(struct slow_path *path, const struct neighbour_key *key, co
     memcpy(neighbour->mac, mac, 6);
     neighbour->state = NEIGHBOUR_KNOWN;
     neighbour->tries = 0;
-    neighbour->due = path->now + NEIGHBOUR_REACHABLE_MS;
+    set_due(path, neighbour, NEIGHBOUR_REACHABLE_MS);
     struct waiting_packet *packet = neighbour->waiting;
     neighbour->waiting = NULL;
     neighbour->waiting_count = 0;
@@ -274,25 +281,25 @@ static void step(struct slow_path *path, struct neighbour *neighbour)
 
 void neighbour_tick(struct slow_path *path)
 {
-    for (uint32_t i = 0; i < path->neighbours.limit; i++) {
-        struct neighbour *neighbour = &path->neighbours.entries[i];
+    struct neighbour_table *table = &path->neighbours;
+    if (path->now < table->next_due)
+        return;
+    table->next_due = UINT64_MAX;
+    for (uint32_t i = 0; i < table->limit; i++) {
+        struct neighbour *neighbour = &table->entries[i];
         if (neighbour->state != NEIGHBOUR_NONE && neighbour->due <= path->now)
             step(path, neighbour);
+        if (neighbour->state != NEIGHBOUR_NONE && neighbour->due < table->next_due)
+            table->next_due = neighbour->due;
     }
 }
 
 int64_t neighbour_next(const struct slow_path *path)
 {
-    int64_t next = -1;
-    for (uint32_t i = 0; i < path->neighbours.limit; i++) {
-        const struct neighbour *neighbour = &path->neighbours.entries[i];
-        if (neighbour->state == NEIGHBOUR_NONE)
-            continue;
-        int64_t left = neighbour->due > path->now ? (int64_t)(neighbour->due - path->now) : 0;
-        if (next < 0 || left < next)
-            next = left;
-    }
-    return next;
+    uint64_t due = path->neighbours.next_due;
+    if (path->neighbours.count == 0)
+        return -1;
+    return due > path->now ? (int64_t)(due - path->now) : 0;
 }
 
 void neighbour_forget(struct slow_path *path, uint32_t vni, uint32_t port)

@@ -8,11 +8,13 @@
 #define CIPU_NET_NEIGHBOUR_H
 
 #include "driver/host.h"
+#include "hls/include/beat.h"
 #include "runtime/net/address.h"
 
 struct slow_path;
 
-#define NEIGHBOURS_MAX         4096u
+/* Room for what the tenants of all functions may ask for, and 256 next hops. */
+#define NEIGHBOURS_MAX         (CARD_FUNCTIONS * NEIGHBOURS_PER_VPC)
 #define NEIGHBOURS_PER_VPC     256u /* a VPC's tenants decide which hosts are asked for */
 #define NEIGHBOUR_WAITING_MAX  4u   /* packets per neighbour; the oldest goes first */
 #define NEIGHBOUR_RETRY_MS     1000u
@@ -57,6 +59,7 @@ struct neighbour_table {
     uint32_t limit; /* no entry at or above it was ever used */
     uint32_t count;
     uint32_t seed;
+    uint64_t next_due; /* ms: no neighbour is due before */
 };
 
 int neighbour_table_create(struct neighbour_table *table, uint32_t seed);

@@ -183,7 +183,7 @@ static void punt(struct pipe *pipe)
                                  .reason = (uint8_t)number(pipe, 3)};
     entry.length = (uint16_t)unhex(word(pipe, 4), data);
     /* A copy of exactly that size: reading beyond it is seen by the sanitizers. */
-    uint8_t *exact = malloc(entry.length);
+    uint8_t *exact = malloc(entry.length + !entry.length);
     memcpy(exact, data, entry.length);
     slow_path_packet(pipe->path, &entry, exact);
     free(exact);
