@@ -517,6 +517,65 @@ static void test_faults(void **context)
     }
 }
 
+/* The kernels run until they are stuck; DMA does not. */
+static void run_kernels(struct bench *bench)
+{
+    while (run_events(bench) + run_used(bench))
+        ;
+}
+
+/* Every FIFO around the DMA writer is full: it still gets rid of its answers, and all moves on. */
+static void test_all_full(void **context)
+{
+    struct bench *bench = *context;
+    bench->random = 9;
+    start(bench, 0, 1024, 0, 0);
+    for (uint32_t i = 0; i < 200; i++) {
+        send_buffer(bench, 0);
+        run_kernels(bench);
+    }
+    assert_int_equal(hls_fifo_used(&bench->used.fifo), 16);
+    assert_int_equal(hls_fifo_used(&bench->event.fifo), 2);
+    assert_int_equal(hls_fifo_used(&bench->dma.request.fifo), 4);
+    while (run_write(bench))
+        ;
+    drain(bench);
+    assert_true(bench->driver[0].sent > 32);
+    assert_all_consumed(bench);
+}
+
+/* A failed queue without a token has writes under way when it is stopped: the stop completes behind them. */
+static void test_stop_behind_failed_writes(void **context)
+{
+    struct bench *bench = *context;
+    bench->random = 10;
+    bench->driver[2].broken = true;
+    start(bench, 2, 64, 0, 8);
+    uint32_t answers = bench->answers;
+    send_buffer(bench, 2);
+    run_kernels(bench);
+    for (uint32_t i = 0; i < 16; i++) {
+        send_buffer(bench, 2);
+        run_kernels(bench);
+    }
+    assert_int_equal(hls_fifo_used(&bench->dma.request.fifo), 4);
+    while (hls_fifo_used(&bench->dma.done.fifo) != 2)
+        run_write(bench);
+    run_kernels(bench);
+    take_outputs(bench);
+    assert_int_equal(bench->alerts[2], 1);
+
+    struct command_entry entry = {.opcode = COMMAND_QUEUE_STOP, .target = TARGET_RX_USED, .index = 2};
+    assert_true(stream_put(&bench->command, &entry));
+    run_kernels(bench);
+    take_outputs(bench);
+    assert_int_equal(bench->answers, answers);
+    drain(bench);
+    assert_int_equal(bench->answers, answers + 1);
+    assert_true(bench->driver[2].stopped);
+    assert_int_equal(bench->alerts[2], 1);
+}
+
 /* The driver's wish cannot be read. */
 static void test_avail_fault(void **context)
 {
@@ -624,6 +683,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_batched, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stop_in_the_middle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_faults, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_all_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop_behind_failed_writes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_avail_fault, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_vector, setup, teardown),
         cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
