@@ -86,7 +86,7 @@ static bool both_find(struct fixture *fixture, uint64_t number)
     struct flow *flow = flow_table_find(&fixture->flows, &key);
     struct flow_entry *entry = recorded_host_lookup(fixture->host, &key);
     assert_int_equal(flow != NULL, entry != NULL);
-    if (flow) {
+    if (flow && entry) {
         assert_int_equal(entry->action, flow->action);
         assert_int_equal(fixture->host->actions[entry->action].vni, number % 1000);
     }
