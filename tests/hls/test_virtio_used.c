@@ -524,24 +524,52 @@ static void run_kernels(struct bench *bench)
         ;
 }
 
-/* Every FIFO around the DMA writer is full: it still gets rid of its answers, and all moves on. */
+/* Every FIFO around the DMA writer is full, again and again: it still gets rid of its answers, and all moves on. */
 static void test_all_full(void **context)
 {
     struct bench *bench = *context;
     bench->random = 9;
-    start(bench, 0, 1024, 0, 0);
-    for (uint32_t i = 0; i < 200; i++) {
-        send_buffer(bench, 0);
+    for (uint32_t i = 0; i < QUEUES; i++)
+        start(bench, i, 1024, 0, 0);
+    for (uint32_t i = 0; i < 1000; i++) {
+        for (uint32_t j = 0; j < 32; j++)
+            send_buffer(bench, random_below(&bench->random, QUEUES));
         run_kernels(bench);
+        while (run_write(bench))
+            ;
+        while (run_used(bench))
+            ;
+        if (i % 16 == 0) {
+            drain(bench);
+            assert_all_consumed(bench);
+        }
     }
-    assert_int_equal(hls_fifo_used(&bench->used.fifo), 16);
-    assert_int_equal(hls_fifo_used(&bench->event.fifo), 2);
-    assert_int_equal(hls_fifo_used(&bench->dma.request.fifo), 4);
-    while (run_write(bench))
+    assert_true(bench->driver[0].sent > 100);
+}
+
+/* The DMA writer never waits for room in the event stream. */
+static void test_answers_are_taken(void **context)
+{
+    struct bench *bench = *context;
+    struct queue_event nothing = {.kind = 0};
+    struct dma_done done = {.tag = 5 | USED_RING_TAG_INDEX};
+    while (stream_put(&bench->event, &nothing))
         ;
-    drain(bench);
-    assert_true(bench->driver[0].sent > 32);
-    assert_all_consumed(bench);
+    for (uint32_t i = 0; i < 10; i++) {
+        assert_true(stream_put(&bench->dma.done, &done));
+        assert_true(run_events(bench));
+        assert_int_equal(hls_fifo_used(&bench->dma.done.fifo), 0);
+    }
+    assert_false(run_events(bench));
+    struct queue_event event;
+    while (stream_get(&bench->event, &event))
+        assert_int_equal(event.kind, 0);
+    assert_true(run_events(bench));
+    assert_true(stream_get(&bench->event, &event));
+    assert_int_equal(event.kind, QUEUE_DONE);
+    assert_int_equal(event.queue, 5);
+    assert_int_equal(event.amount, 1);
+    assert_false(run_events(bench));
 }
 
 /* A failed queue without a token has writes under way when it is stopped: the stop completes behind them. */
@@ -684,6 +712,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stop_in_the_middle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_faults, setup, teardown),
         cmocka_unit_test_setup_teardown(test_all_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_answers_are_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stop_behind_failed_writes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_avail_fault, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_vector, setup, teardown),
