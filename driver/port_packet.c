@@ -11,38 +11,19 @@
 #include <linux/virtio_net.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "driver/port_link.h"
+#include "driver/port_packet.h"
 #include "hls/include/hls.h"
-
-#define FRAMES            1024u
-#define FRAME_BYTES_SMALL 2048u
-#define FRAME_BYTES_LARGE 16384u
-#define BLOCK_BYTES       65536u
-#define MTU_SMALL         1600
-#define SEND_OFFSET       (TPACKET2_HDRLEN - sizeof(struct sockaddr_ll))
-
-struct ring {
-    int fd;
-    uint8_t *memory;
-    uint32_t frame_bytes;
-    uint32_t next;
-};
 
 struct packet_port {
     struct port_link link;
-    int index; /* of the interface that the sockets are bound to */
-    struct ring receive, send;
-    bool pending; /* frames that were handed over and not yet asked to be sent */
+    int index; /* of the interface that the sockets are bound to; 0 = none */
+    struct packet_ring receive;
+    struct packet_sender sender;
+    bool pending; /* frames wait for another flush */
 };
-
-static struct tpacket2_hdr *frame_at(const struct ring *ring)
-{
-    return (struct tpacket2_hdr *)(void *)(ring->memory + (size_t)(ring->next % FRAMES) * ring->frame_bytes);
-}
 
 static uint32_t status_of(const struct tpacket2_hdr *header)
 {
@@ -54,74 +35,45 @@ static void set_status(struct tpacket2_hdr *header, uint32_t status)
     __atomic_store_n(&header->tp_status, status, __ATOMIC_RELEASE);
 }
 
-static void close_ring(struct ring *ring)
-{
-    if (ring->memory)
-        munmap(ring->memory, (size_t)FRAMES * ring->frame_bytes);
-    if (ring->fd >= 0)
-        close(ring->fd);
-    *ring = (struct ring){.fd = -1};
-}
-
-static int set_option(int fd, int option, int value)
-{
-    return setsockopt(fd, SOL_PACKET, option, &value, sizeof value);
-}
-
-static uint32_t frame_bytes_for(int mtu)
-{
-    return mtu <= MTU_SMALL ? FRAME_BYTES_SMALL : FRAME_BYTES_LARGE;
-}
-
-/* A socket with a mapped ring, bound to the interface. */
-static int open_ring(struct ring *ring, int option, const struct port_link *link, uint16_t protocol)
-{
-    ring->frame_bytes = frame_bytes_for(link->mtu);
-    ring->next = 0;
-    struct tpacket_req request = {.tp_block_size = BLOCK_BYTES,
-                                  .tp_block_nr = FRAMES / (BLOCK_BYTES / ring->frame_bytes),
-                                  .tp_frame_size = ring->frame_bytes,
-                                  .tp_frame_nr = FRAMES};
-    struct sockaddr_ll address = {
-        .sll_family = AF_PACKET, .sll_protocol = hls_be16((const uint8_t *)&protocol), .sll_ifindex = link->index};
-    size_t bytes = (size_t)FRAMES * ring->frame_bytes;
-    if (setsockopt(ring->fd, SOL_PACKET, option, &request, sizeof request) < 0)
-        return -errno;
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, 0);
-    if (memory == MAP_FAILED)
-        return -errno;
-    ring->memory = memory;
-    return bind(ring->fd, (struct sockaddr *)&address, sizeof address) < 0 ? -errno : 0;
-}
-
 static int open_receive(struct packet_port *state)
 {
-    struct ring *ring = &state->receive;
+    struct packet_ring *ring = &state->receive;
     struct packet_mreq promiscuous = {.mr_ifindex = state->link.index, .mr_type = PACKET_MR_PROMISC};
     ring->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (ring->fd < 0 || set_option(ring->fd, PACKET_VERSION, TPACKET_V2) < 0 ||
-        set_option(ring->fd, PACKET_VNET_HDR, 1) < 0 || set_option(ring->fd, PACKET_IGNORE_OUTGOING, 1) < 0 ||
-        setsockopt(ring->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof promiscuous) < 0)
+    int result = ring->fd < 0 ? -errno : 0;
+    if (result < 0 || (result = packet_option(ring->fd, PACKET_VERSION, TPACKET_V2)) < 0 ||
+        (result = packet_option(ring->fd, PACKET_VNET_HDR, 1)) < 0 ||
+        (result = packet_option(ring->fd, PACKET_IGNORE_OUTGOING, 1)) < 0)
+        return result;
+    if (setsockopt(ring->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof promiscuous) < 0)
         return -errno;
-    return open_ring(ring, PACKET_RX_RING, &state->link, ETH_P_ALL);
+    return packet_ring_open(ring, PACKET_RX_RING, &state->link, ETH_P_ALL);
 }
 
-static int open_send(struct packet_port *state)
+static void close_sender(struct packet_sender *sender)
 {
-    struct ring *ring = &state->send;
-    ring->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    /* PACKET_LOSS: a frame that the interface refuses is lost, as on any wire, and does not stop the ring. */
-    if (ring->fd < 0 || set_option(ring->fd, PACKET_VERSION, TPACKET_V2) < 0 ||
-        set_option(ring->fd, PACKET_LOSS, 1) < 0 || set_option(ring->fd, PACKET_QDISC_BYPASS, 1) < 0)
-        return -errno;
-    return open_ring(ring, PACKET_TX_RING, &state->link, 0);
+    if (sender->ops)
+        sender->ops->close(sender);
+    *sender = (struct packet_sender){.fd = -1};
+}
+
+static int open_sender(struct packet_port *state)
+{
+    static const struct packet_sender_ops *const kinds[] = {&packet_send_xdp, &packet_send_ring};
+    int result = -ENODEV;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && result < 0; i++) {
+        close_sender(&state->sender);
+        state->sender.ops = kinds[i];
+        result = kinds[i]->open(&state->sender, &state->link);
+    }
+    return result;
 }
 
 static void unbind(struct port *port)
 {
     struct packet_port *state = port->state;
-    close_ring(&state->receive);
-    close_ring(&state->send);
+    packet_ring_close(&state->receive);
+    close_sender(&state->sender);
     state->index = 0;
     state->pending = false;
     atomic_store(&port->link, 0);
@@ -132,7 +84,7 @@ static int bind_to_link(struct port *port, struct cipu_error *error)
     struct packet_port *state = port->state;
     int result = open_receive(state);
     if (result == 0)
-        result = open_send(state);
+        result = open_sender(state);
     if (result == 0)
         result = port_watch(port, state->receive.fd);
     if (result < 0) {
@@ -140,9 +92,7 @@ static int bind_to_link(struct port *port, struct cipu_error *error)
         return cipu_fail(error, result, "port packet:%s: %s", state->link.name, strerror(-result));
     }
     state->index = state->link.index;
-    port->frame_max = state->send.frame_bytes - SEND_OFFSET < PACKET_BYTES_MAX
-                          ? state->send.frame_bytes - (uint32_t)SEND_OFFSET
-                          : PACKET_BYTES_MAX;
+    port->frame_max = state->sender.frame_max;
     atomic_store(&port->link, state->link.up);
     return 0;
 }
@@ -153,7 +103,7 @@ static int packet_open(struct port *port, const char *argument, struct cipu_erro
     if (!state)
         return -ENOMEM;
     port->state = state;
-    state->receive.fd = state->send.fd = -1;
+    state->receive.fd = state->sender.fd = -1;
     int result = port_link_open(&state->link, port, argument, error);
     if (result < 0)
         return result;
@@ -237,7 +187,7 @@ static void packet_release(struct port *port)
     struct packet_port *state = port->state;
     if (!state->receive.memory)
         return;
-    set_status(frame_at(&state->receive), TP_STATUS_KERNEL);
+    set_status(packet_ring_frame(&state->receive), TP_STATUS_KERNEL);
     state->receive.next++;
 }
 
@@ -245,7 +195,7 @@ static bool packet_receive(struct port *port, const uint8_t **frame, uint32_t *l
 {
     struct packet_port *state = port->state;
     while (state->receive.memory) {
-        struct tpacket2_hdr *header = frame_at(&state->receive);
+        struct tpacket2_hdr *header = packet_ring_frame(&state->receive);
         if (!(status_of(header) & TP_STATUS_USER))
             return false;
         if (take_frame(header, frame, length))
@@ -259,30 +209,29 @@ static bool packet_receive(struct port *port, const uint8_t **frame, uint32_t *l
 static uint8_t *packet_reserve(struct port *port)
 {
     struct packet_port *state = port->state;
-    struct ring *ring = &state->send;
-    if (!ring->memory)
-        return NULL;
-    struct tpacket2_hdr *header = frame_at(ring);
-    return status_of(header) == TP_STATUS_AVAILABLE ? (uint8_t *)header + SEND_OFFSET : NULL;
+    return state->index ? state->sender.ops->reserve(&state->sender) : NULL;
 }
 
 static void packet_commit(struct port *port, uint32_t length)
 {
     struct packet_port *state = port->state;
-    struct tpacket2_hdr *header = frame_at(&state->send);
-    header->tp_len = length;
-    set_status(header, TP_STATUS_SEND_REQUEST);
-    state->send.next++;
+    state->sender.ops->commit(&state->sender, length);
     state->pending = true;
 }
 
 static void packet_flush(struct port *port)
 {
     struct packet_port *state = port->state;
-    if (!state->pending)
-        return;
-    /* Whatever the kernel could not take now stays in the ring for the next call. */
-    state->pending = send(state->send.fd, NULL, 0, MSG_DONTWAIT) < 0;
+    if (state->pending)
+        state->pending = !state->sender.ops->flush(&state->sender);
+}
+
+/* A card with frames that a live interface has not taken stays awake. */
+static bool packet_arm(struct port *port)
+{
+    struct packet_port *state = port->state;
+    packet_flush(port);
+    return state->pending && state->link.up;
 }
 
 static void count_kernel_drops(struct port *port)
@@ -303,14 +252,14 @@ static bool packet_wake(struct port *port)
     /* An interface that goes down leaves ENETDOWN, which stays readable until it is fetched. */
     if (state->index) {
         getsockopt(state->receive.fd, SOL_SOCKET, SO_ERROR, &code, &length);
-        getsockopt(state->send.fd, SOL_SOCKET, SO_ERROR, &code, &length);
+        getsockopt(state->sender.fd, SOL_SOCKET, SO_ERROR, &code, &length);
     }
     count_kernel_drops(port);
     packet_flush(port);
     if (!port_link_changed(&state->link))
         return false;
-    bool other = state->index &&
-                 (state->link.index != state->index || frame_bytes_for(state->link.mtu) != state->receive.frame_bytes);
+    bool other = state->index && (state->link.index != state->index ||
+                                  packet_frame_bytes(state->link.mtu) != state->receive.frame_bytes);
     if (other)
         unbind(port);
     if (!state->index && state->link.index)
@@ -328,5 +277,6 @@ const struct port_ops port_packet = {
     .reserve = packet_reserve,
     .commit = packet_commit,
     .flush = packet_flush,
+    .arm = packet_arm,
     .wake = packet_wake,
 };
