@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "runtime/daemon/daemon.h"
 #include "runtime/daemon/log.h"
@@ -97,10 +98,21 @@ static int watch_signals(struct program *program, struct cipu_error *error)
     return 0;
 }
 
+/* Where sockets are by default: services make it (RuntimeDirectory=cipu), who starts the daemon by hand need not. */
+static void make_runtime_folder(void)
+{
+    char folder[] = CIPU_RPC_SOCKET;
+    *strrchr(folder, '/') = 0;
+    if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+        log_warning("cannot make the folder of the sockets", "path=%s\terror=%s", folder, strerror(errno));
+}
+
 /* In the order in which it must be undone: the RPC socket is claimed first, so that a second daemon touches nothing.
  * Takes the configuration. */
 static int open_all(struct program *program, struct config *config, struct cipu_error *error)
 {
+    if (strcmp(config->rpc, CIPU_RPC_SOCKET) == 0)
+        make_runtime_folder();
     int result = rpc_server_open(program->base, config->rpc, &program->rpc, error);
     if (result < 0) {
         config_free(config);
