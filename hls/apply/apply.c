@@ -4,8 +4,9 @@
 #include "hls/include/dma.h"
 #include "hls/include/net.h"
 
-static_assert((uint32_t)ACTION_SET_SOURCE_MAC == (uint32_t)EDIT_SOURCE_MAC, "flags of an action that are edits");
-static_assert((uint32_t)ACTION_SET_DESTINATION_MAC == (uint32_t)EDIT_DESTINATION_MAC, "flags of an action that are edits");
+static_assert((uint32_t)ACTION_SET_SOURCE_MAC == (uint32_t)EDIT_SOURCE_MAC, "an action's flag that is an edit");
+static_assert((uint32_t)ACTION_SET_DESTINATION_MAC == (uint32_t)EDIT_DESTINATION_MAC,
+              "an action's flag that is an edit");
 
 struct apply_state {
     struct apply_port port[CARD_PORTS];
@@ -15,6 +16,8 @@ struct apply_decision {
     uint8_t operation; /* enum rewrite_operation */
     uint8_t fate;      /* enum statistic */
     uint8_t reason;    /* enum punt_reason */
+    bool delivered;    /* as the action says; else dropped or punted as it came */
+    uint32_t added;    /* header bytes */
 };
 
 HLS_INLINE void apply_port_set(struct apply_port *port, const struct packet_match *match)
@@ -22,7 +25,6 @@ HLS_INLINE void apply_port_set(struct apply_port *port, const struct packet_matc
     struct port_setting setting;
     HLS_COPY(&setting, match, sizeof setting);
     HLS_COPY(port->mac, setting.mac, 6);
-    hls_put_be16(port->vxlan_port, setting.vxlan_port == 0 ? VXLAN_UDP_PORT : setting.vxlan_port);
     HLS_COPY(port->ipv4, setting.ipv4, 4);
     HLS_COPY(port->ipv6, setting.ipv6, 16);
     uint32_t any = 0;
@@ -30,14 +32,12 @@ HLS_INLINE void apply_port_set(struct apply_port *port, const struct packet_matc
         any |= setting.ipv6[i];
     port->has_ipv4 = hls_be32(setting.ipv4) != 0;
     port->has_ipv6 = any != 0;
+    port->ipv4_sum = (uint32_t)hls_be16(setting.ipv4) + hls_be16(setting.ipv4 + 2);
+    port->vxlan_port = setting.vxlan_port == 0 ? VXLAN_UDP_PORT : setting.vxlan_port;
 }
 
-HLS_INLINE uint32_t apply_ecn(const struct headers *headers)
-{
-    return headers->traffic_class & ECN_MASK;
-}
-
-/* RFC 6040, figure 4: the inner ECN field after decapsulation. An outer CE on a packet that is not ECN capable is a drop. */
+/* RFC 6040, figure 4: the inner ECN field after decapsulation. An outer CE on a packet that is not ECN capable is a
+ * drop. */
 HLS_INLINE uint32_t apply_decapsulated_ecn(uint32_t inner, uint32_t outer)
 {
     uint32_t result = inner;
@@ -48,210 +48,211 @@ HLS_INLINE uint32_t apply_decapsulated_ecn(uint32_t inner, uint32_t outer)
     return result;
 }
 
-/* Can this action be done to this packet at all? */
-HLS_INLINE bool apply_possible(const struct headers *headers, const struct action *action, const struct apply_port *port)
-{
-    bool over_ipv4 = action->kind == ACTION_ENCAPSULATE_IPV4;
-    bool over_ipv6 = action->kind == ACTION_ENCAPSULATE_IPV6;
-    bool tunnel = headers->inner != 0;
-    bool to_port = action->destination == ENDPOINT_PORT;
-    return net_action_valid(action) && tunnel == (action->kind == ACTION_DECAPSULATE) &&
-           (!over_ipv4 || (to_port && port->has_ipv4)) && (!over_ipv6 || (to_port && port->has_ipv6));
-}
-
 HLS_INLINE struct apply_decision apply_drop(uint8_t fate)
 {
-    struct apply_decision decision = {REWRITE_DROP, fate, PUNT_NONE};
+    struct apply_decision decision = {REWRITE_DROP, fate, PUNT_NONE, false, 0};
     return decision;
 }
 
 HLS_INLINE struct apply_decision apply_punt(uint8_t reason)
 {
-    struct apply_decision decision = {REWRITE_PASS, STATISTIC_PUNTED, reason};
+    struct apply_decision decision = {REWRITE_PASS, STATISTIC_PUNTED, reason, false, 0};
     return decision;
 }
 
-HLS_INLINE struct apply_decision apply_forward(const struct headers *headers, const struct action *action)
+HLS_INLINE struct apply_decision apply_deliver(uint8_t operation, uint8_t fate, uint32_t added)
 {
-    struct apply_decision decision = {REWRITE_PASS, STATISTIC_FORWARDED, PUNT_NONE};
-    if (action->kind == ACTION_DECAPSULATE) {
-        decision.operation = REWRITE_STRIP;
-        decision.fate = STATISTIC_DECAPSULATED;
-    } else if (action->kind != ACTION_FORWARD) {
-        decision.operation = REWRITE_ENCAPSULATE;
-        decision.fate = STATISTIC_ENCAPSULATED;
+    struct apply_decision decision = {operation, fate, PUNT_NONE, true, added};
+    return decision;
+}
+
+/* What the kind of action does when nothing stands against it. A packet in a tunnel can only be decapsulated. */
+HLS_INLINE struct apply_decision apply_kind(const struct headers *headers, const struct action *action,
+                                            const struct apply_port *port)
+{
+    bool tunnel = headers->inner != 0;
+    struct apply_decision decision = apply_drop(STATISTIC_DROP_ACTION);
+    if (action->kind == ACTION_ENCAPSULATE_IPV4) {
+        if (!tunnel && port->has_ipv4)
+            decision = apply_deliver(REWRITE_ENCAPSULATE_IPV4, STATISTIC_ENCAPSULATED, ENCAPSULATION_IPV4_BYTES);
+    } else if (action->kind == ACTION_ENCAPSULATE_IPV6) {
+        if (!tunnel && port->has_ipv6)
+            decision = apply_deliver(REWRITE_ENCAPSULATE_IPV6, STATISTIC_ENCAPSULATED, ENCAPSULATION_IPV6_BYTES);
+    } else if (action->kind == ACTION_DECAPSULATE) {
+        if (tunnel)
+            decision = apply_deliver(headers->inner < BEAT_BYTES ? REWRITE_STRIP : REWRITE_STRIP_LONG,
+                                     STATISTIC_DECAPSULATED, 0);
+    } else if (action->kind == ACTION_FORWARD) {
+        if (!tunnel)
+            decision = apply_deliver(REWRITE_PASS, STATISTIC_FORWARDED, 0);
+    } else if (action->kind == ACTION_PUNT) {
+        decision = apply_punt(PUNT_ACTION);
     }
-    if (headers->verdict == VERDICT_ACTION)
+    return decision;
+}
+
+/* What may stand against it. */
+HLS_INLINE struct apply_decision apply_checks(const struct headers *headers, const struct action *action,
+                                              struct apply_decision decision)
+{
+    bool ip = headers->match.key.kind != FLOW_NONE;
+    uint32_t length = headers->frame_length;
+    if ((action->flags & ACTION_KEEP_UNTAGGED) != 0 && headers->tags != 0)
+        decision = apply_drop(STATISTIC_DROP_VLAN);
+    else if (headers->outer_ecn == ECN_CONGESTION && ip && (headers->traffic_class & ECN_MASK) == ECN_NOT_CAPABLE)
+        decision = apply_drop(STATISTIC_DROP_ECN);
+    else if ((action->flags & ACTION_DECREMENT_TTL) != 0 && ip && headers->ttl <= 1)
+        decision = apply_punt(PUNT_TTL);
+    else if (length + decision.added > PACKET_BYTES_MAX ||
+             (action->mtu != 0 && length > (uint32_t)action->mtu + headers->network))
+        decision = apply_punt(PUNT_MTU);
+    else if (headers->verdict == VERDICT_ACTION)
         decision.fate = STATISTIC_INJECTED;
     return decision;
 }
 
-HLS_INLINE struct apply_decision apply_action(const struct headers *headers, const struct action *action,
-                                              const struct apply_port *port, uint32_t added)
+HLS_INLINE struct apply_decision apply_decide(const struct headers *headers, const struct action *action,
+                                              const struct apply_port *port)
 {
-    bool ip = headers->match.key.kind != FLOW_NONE;
-    bool not_capable = ip && headers->inner != 0 && headers->outer_ecn == ECN_CONGESTION &&
-                       apply_ecn(headers) == ECN_NOT_CAPABLE;
-    bool expired = ip && (action->flags & ACTION_DECREMENT_TTL) != 0 && headers->ttl <= 1;
-    uint32_t length = headers->frame_length;
-    bool too_large = (action->mtu != 0 && length > (uint32_t)action->mtu + headers->network) ||
-                     length + added > PACKET_BYTES_MAX;
     struct apply_decision decision;
-    if (action->kind == ACTION_PUNT)
-        decision = apply_punt(PUNT_ACTION);
-    else if (action->kind == ACTION_DROP || !apply_possible(headers, action, port))
-        decision = apply_drop(STATISTIC_DROP_ACTION);
-    else if ((action->flags & ACTION_KEEP_UNTAGGED) != 0 && headers->tags != 0)
-        decision = apply_drop(STATISTIC_DROP_VLAN);
-    else if (not_capable)
-        decision = apply_drop(STATISTIC_DROP_ECN);
-    else if (expired)
-        decision = apply_punt(PUNT_TTL);
-    else if (too_large)
-        decision = apply_punt(PUNT_MTU);
-    else
-        decision = apply_forward(headers, action);
+    if (headers->verdict == VERDICT_DROP) {
+        decision = apply_drop(headers->detail);
+    } else if (headers->verdict == VERDICT_PUNT) {
+        decision = apply_punt(headers->detail);
+    } else {
+        decision = apply_kind(headers, action, port);
+        if (decision.delivered)
+            decision = apply_checks(headers, action, decision);
+    }
     return decision;
 }
 
 HLS_INLINE uint8_t apply_row(uint32_t endpoint, uint32_t id)
 {
-    return (uint8_t)(endpoint == ENDPOINT_FUNCTION ? id & (CARD_FUNCTIONS - 1u)
-                     : endpoint == ENDPOINT_PORT   ? STATISTIC_ROW_PORT + (id & (CARD_PORTS - 1u))
-                                                   : STATISTIC_ROW_NONE);
+    uint32_t row = STATISTIC_ROW_NONE;
+    if (endpoint == ENDPOINT_FUNCTION)
+        row = id & (CARD_FUNCTIONS - 1u);
+    else if (endpoint == ENDPOINT_PORT)
+        row = STATISTIC_ROW_PORT + (id & (CARD_PORTS - 1u));
+    return (uint8_t)row;
 }
 
-/* TTL and ECN of the (inner) IP header; `added` bytes come before the frame. */
-HLS_INLINE void apply_edits(struct rewrite_plan *plan, const struct headers *headers, const struct action *action,
-                            uint32_t added)
+/* TTL and ECN of the (inner) IP header. */
+HLS_INLINE void apply_ip_edits(struct rewrite_plan *plan, const struct headers *headers, const struct action *action)
 {
-    bool ipv4 = headers->match.key.kind == FLOW_IPV4;
     bool ipv6 = headers->match.key.kind == FLOW_IPV6;
-    bool decrement = (ipv4 || ipv6) && (action->flags & ACTION_DECREMENT_TTL) != 0;
-    uint32_t ecn = apply_ecn(headers);
+    uint32_t ecn = headers->traffic_class & ECN_MASK;
     uint32_t new_ecn = headers->inner != 0 ? apply_decapsulated_ecn(ecn, headers->outer_ecn) : ecn;
-    uint32_t checksum = headers->checksum;
-    uint32_t ttl = headers->ttl;
-    uint32_t shift = ipv6 ? 4u : 0u; /* the traffic class lies across two bytes of the IPv6 header */
-    uint32_t second = (headers->second_byte & ~(ECN_MASK << shift) & 0xffu) | new_ecn << shift;
-    if (decrement) {
-        checksum = net_checksum_change(checksum, ttl << 8, (ttl - 1u) << 8);
-        ttl -= 1u;
+    bool decrement = (action->flags & ACTION_DECREMENT_TTL) != 0;
+    if (headers->match.key.kind != FLOW_NONE && (decrement || new_ecn != ecn)) {
+        uint32_t shift = ipv6 ? 4u : 0u; /* the traffic class lies across two bytes of the IPv6 header */
+        uint32_t before = headers->second_byte;
+        uint32_t after = (before & ~(ECN_MASK << shift) & 0xffu) | new_ecn << shift;
+        uint32_t ttl = decrement ? headers->ttl - 1u : headers->ttl;
+        uint32_t checksum = net_checksum_change(headers->checksum, (uint32_t)headers->ttl << 8, ttl << 8);
+        plan->edits = (uint8_t)(plan->edits | (ipv6 ? EDIT_IPV6 : EDIT_IPV4));
+        plan->second_byte = (uint8_t)after;
+        plan->ttl = (uint8_t)ttl;
+        plan->checksum = (uint16_t)net_checksum_change(checksum, before, after);
     }
-    if (new_ecn != ecn)
-        checksum = net_checksum_change(checksum, headers->second_byte, second);
-
-    bool changed = (decrement || new_ecn != ecn);
-    uint32_t edits = action->flags & (EDIT_SOURCE_MAC | EDIT_DESTINATION_MAC);
-    edits |= changed && ipv4 ? (uint32_t)EDIT_IPV4 : 0u;
-    edits |= changed && ipv6 ? (uint32_t)EDIT_IPV6 : 0u;
-    plan->edits = (uint8_t)edits;
-    plan->network = (uint8_t)(added + headers->network);
-    plan->second_byte = (uint8_t)second;
-    plan->ttl = (uint8_t)ttl;
-    plan->checksum = (uint16_t)checksum;
-    HLS_COPY(plan->destination_mac, action->destination_mac, 6);
-    HLS_COPY(plan->source_mac, action->source_mac, 6);
 }
 
-HLS_INLINE void apply_no_edits(struct rewrite_plan *plan)
-{
-    plan->edits = 0;
-    plan->network = 0;
-    plan->second_byte = 0;
-    plan->ttl = 0;
-    plan->checksum = 0;
-    HLS_ZERO(plan->destination_mac, 6);
-    HLS_ZERO(plan->source_mac, 6);
-}
-
-HLS_INLINE void apply_header(struct rewrite_command *command, const struct headers *headers, const struct action *action,
-                             const struct apply_port *port)
+HLS_INLINE struct encapsulation apply_values(const struct headers *headers, const struct action *action)
 {
     bool ip = headers->match.key.kind != FLOW_NONE;
-    uint32_t inner_class = ip ? headers->traffic_class : 0u;
-    uint32_t dscp = ip && (action->flags & ACTION_INHERIT_DSCP) != 0 ? inner_class >> 2 : action->outer_dscp & 63u;
+    uint32_t inner = ip ? headers->traffic_class : 0u;
+    uint32_t dscp =
+        ip && (action->flags & ACTION_INHERIT_DSCP) != 0 ? inner & ~ECN_MASK : (uint32_t)action->outer_dscp << 2;
     /* RFC 6040, section 4.1, normal mode: the outer ECN field is the inner one. */
-    struct encapsulation values = {headers->frame_length, dscp << 2 | (inner_class & ECN_MASK), headers->hash};
-    if (action->kind == ACTION_ENCAPSULATE_IPV4)
-        encapsulation_ipv4(command->header, action, port, &values);
-    else
-        encapsulation_ipv6(command->header, action, port, &values);
+    struct encapsulation values = {headers->frame_length, (dscp & 0xfcu) | (inner & ECN_MASK), headers->hash};
+    return values;
 }
 
+/* What is particular to each operation; returns the packet's length as it leaves. */
+HLS_INLINE uint32_t apply_operation(struct rewrite_command *command, const struct headers *headers,
+                                    const struct action *action, const struct apply_port *port,
+                                    const struct apply_decision *decision)
+{
+    struct rewrite_plan *plan = &command->plan;
+    uint32_t length = headers->meta.length + decision->added;
+    if (decision->operation == REWRITE_ENCAPSULATE_IPV4) {
+        struct encapsulation values = apply_values(headers, action);
+        encapsulation_ipv4(command->header, action, port, &values);
+        plan->shift = 64u - ENCAPSULATION_IPV4_BYTES;
+    } else if (decision->operation == REWRITE_ENCAPSULATE_IPV6) {
+        struct encapsulation values = apply_values(headers, action);
+        encapsulation_ipv6(command->header, action, port, &values);
+        plan->shift = 128u - ENCAPSULATION_IPV6_BYTES;
+    } else if (decision->operation != REWRITE_PASS) {
+        if ((uint32_t)headers->inner + headers->frame_length != length)
+            plan->edits |= EDIT_CUT;
+        plan->shift = headers->inner & (BEAT_BYTES - 1u);
+        length = headers->frame_length;
+    }
+    plan->network = (uint8_t)(decision->added + headers->network);
+    return length;
+}
+
+/* The first beat's sideband; on the way to the host it says why. The rewriter sets bytes, last and error. */
 HLS_INLINE void apply_meta(struct beat_meta *meta, const struct headers *headers, const struct action *action,
                            const struct apply_decision *decision, uint32_t length)
 {
-    bool punt = decision->fate == STATISTIC_PUNTED;
-    HLS_ZERO(meta, sizeof *meta);
+    bool punted = decision->fate == STATISTIC_PUNTED;
+    HLS_COPY(meta, &headers->meta, sizeof *meta); /* source and source_id stay */
+    meta->bytes = 0;
+    meta->last = 0;
+    meta->error = 0;
     meta->flags = headers->meta.flags & BEAT_CHECKSUM_VALID;
     meta->length = (uint16_t)length;
-    meta->source = headers->meta.source;
-    meta->source_id = headers->meta.source_id;
-    meta->destination = punt ? (uint8_t)ENDPOINT_HOST : action->destination;
-    meta->destination_id = punt ? (uint16_t)0 : action->destination_id;
+    meta->destination = punted ? (uint8_t)ENDPOINT_HOST : action->destination;
+    meta->destination_id = punted ? (uint16_t)0 : action->destination_id;
+    meta->checksum_start = PUNT_NONE;
     if (meta->destination == ENDPOINT_HOST)
-        meta->checksum_start = punt ? decision->reason : (uint16_t)PUNT_ACTION;
+        meta->checksum_start = punted ? decision->reason : (uint16_t)PUNT_ACTION;
+    meta->checksum_offset = 0;
 }
 
-HLS_INLINE void apply_packet(const struct apply_state *state, const struct headers *headers, const struct action *action,
-                             struct rewrite_command *command)
+HLS_INLINE void apply_packet(const struct apply_state *state, const struct headers *headers,
+                             const struct action *action, struct rewrite_command *command)
 {
-    struct rewrite_plan *plan = &command->plan;
     const struct apply_port *port = &state->port[action->destination_id & (CARD_PORTS - 1u)];
-    uint32_t bytes = action->kind == ACTION_ENCAPSULATE_IPV4   ? ENCAPSULATION_IPV4_BYTES
-                     : action->kind == ACTION_ENCAPSULATE_IPV6 ? ENCAPSULATION_IPV6_BYTES
-                                                               : 0u;
-    struct apply_decision decision;
-    if (headers->verdict == VERDICT_DROP)
-        decision = apply_drop(headers->detail);
-    else if (headers->verdict == VERDICT_PUNT)
-        decision = apply_punt(headers->detail);
-    else
-        decision = apply_action(headers, action, port, bytes);
+    struct rewrite_plan *plan = &command->plan;
+    struct apply_decision decision = apply_decide(headers, action, port);
 
-    HLS_ZERO(command->header, sizeof command->header);
+    HLS_ZERO(command, sizeof *command);
     uint32_t length = headers->meta.length;
-    if (decision.operation == REWRITE_ENCAPSULATE) {
-        apply_header(command, headers, action, port);
-        length += bytes;
-    } else if (decision.operation == REWRITE_STRIP) {
-        length = headers->frame_length;
+    if (decision.delivered) {
+        plan->edits = action->flags & (EDIT_SOURCE_MAC | EDIT_DESTINATION_MAC);
+        HLS_COPY(plan->destination_mac, action->destination_mac, 6);
+        HLS_COPY(plan->source_mac, action->source_mac, 6);
+        length = apply_operation(command, headers, action, port, &decision);
+        apply_ip_edits(plan, headers, action);
+        plan->fate.destination_row = apply_row(action->destination, action->destination_id);
+    } else {
+        plan->fate.destination_row = STATISTIC_ROW_NONE;
     }
-    bool encapsulate = decision.operation == REWRITE_ENCAPSULATE;
-    bool delivered = decision.operation != REWRITE_DROP && decision.fate != STATISTIC_PUNTED;
-    if (delivered)
-        apply_edits(plan, headers, action, encapsulate ? bytes : 0u);
-    else
-        apply_no_edits(plan);
     apply_meta(&plan->meta, headers, action, &decision, length);
     plan->operation = decision.operation;
-    plan->bytes = (uint8_t)(encapsulate ? bytes : decision.operation == REWRITE_STRIP ? headers->inner : 0u);
-    plan->trim = decision.operation == REWRITE_STRIP && (uint32_t)headers->inner + length != headers->meta.length;
-    plan->fate = decision.fate;
-    plan->reason = decision.reason;
-    /* What the host injects with an action has been counted when it came in, or came from the host itself. */
-    plan->source_row = headers->meta.flags & BEAT_ACTION
-                              ? (uint8_t)STATISTIC_ROW_NONE
-                              : apply_row(headers->meta.source, headers->meta.source_id);
-    plan->destination_row = delivered ? apply_row(action->destination, action->destination_id)
-                                         : (uint8_t)STATISTIC_ROW_NONE;
-    plan->reserved = 0;
-    plan->opcode = COMMAND_NOP;
-    plan->index = 0;
-    HLS_ZERO(plan->reserved2, sizeof plan->reserved2);
+    plan->fate.kind = FATE_PACKET;
+    plan->fate.fate = decision.fate;
+    plan->fate.reason = decision.reason;
+    plan->fate.length = headers->meta.length;
+    /* What the host injects with an action was counted when it came in, or comes from the host itself. */
+    plan->fate.source_row = STATISTIC_ROW_NONE;
+    if ((headers->meta.flags & BEAT_ACTION) == 0)
+        plan->fate.source_row = apply_row(headers->meta.source, headers->meta.source_id);
 }
 
 HLS_INLINE void apply_command(struct apply_state *state, const struct headers *headers, struct rewrite_command *command)
 {
+    struct rewrite_plan *plan = &command->plan;
     if (headers->opcode == COMMAND_PORT_SET)
         apply_port_set(&state->port[headers->hash & (CARD_PORTS - 1u)], &headers->match);
-    struct rewrite_plan *plan = &command->plan;
     HLS_ZERO(command, sizeof *command);
     HLS_COPY(&plan->meta, &headers->meta, sizeof plan->meta);
-    plan->operation = REWRITE_COMMAND;
-    plan->opcode = headers->opcode;
-    plan->index = (uint16_t)headers->hash;
+    plan->operation = REWRITE_PASS;
+    plan->fate.kind = headers->opcode == COMMAND_STATISTIC_READ ? FATE_READ : FATE_UNTOLD;
+    plan->fate.index = (uint16_t)headers->hash;
 }
 
 STEP(apply, struct apply_state *state, STREAM_IN(struct headers, in), STREAM_IN(struct memory_line, line),
@@ -264,9 +265,8 @@ STEP(apply, struct apply_state *state, STREAM_IN(struct headers, in), STREAM_IN(
     if (headers->verdict == VERDICT_COMMAND) {
         apply_command(state, headers, command);
     } else {
-        struct action action;
-        HLS_COPY(&action, found->data, sizeof action);
-        apply_packet(state, headers, &action, command);
+        HLS_RECORD(struct action, action, found->data);
+        apply_packet(state, headers, action, command);
     }
     STREAM_PUSH(struct rewrite_command, command, out);
     STEP_END;

@@ -31,8 +31,8 @@ enum egress_waiting {
 struct egress_state {
     struct command_entry asking; /* waits for its answer */
     uint8_t waiting;             /* enum egress_waiting */
-    uint8_t inside; /* 1: the packet has not ended */
-    uint8_t output; /* enum egress_output of that packet */
+    uint8_t inside;              /* 1: the packet has not ended */
+    uint8_t output;              /* enum egress_output of that packet */
 };
 
 HLS_INLINE uint8_t egress_output(const struct beat_meta *meta)
@@ -59,16 +59,17 @@ HLS_INLINE uint8_t egress_waiting(const struct command_entry *entry)
     return waiting;
 }
 
-#define EGRESS_SEND(port)                                                                                              \
-    do {                                                                                                               \
-        STREAM_OPEN(struct beat, sent, port);                                                                          \
-        HLS_COPY(sent, beat, sizeof *sent);                                                                            \
-        STREAM_PUSH(struct beat, sent, port);                                                                          \
+#define EGRESS_SEND(port)                     \
+    do {                                      \
+        STREAM_OPEN(struct beat, sent, port); \
+        HLS_COPY(sent, beat, sizeof *sent);   \
+        STREAM_PUSH(struct beat, sent, port); \
     } while (0)
 
 STEP(egress, struct egress_state *state, STREAM_IN_COND(struct beat, in),
-     STREAM_IN_COND(struct statistic_answer, answer), STREAM_IN_COND(struct memory_line, entry), STREAM_OUT(struct beat, port0), STREAM_OUT(struct beat, port1),
-     STREAM_OUT(struct beat, function), STREAM_OUT(struct beat, host), STREAM_OUT(struct command_entry, completion))
+     STREAM_IN_COND(struct statistic_answer, answer), STREAM_IN_COND(struct memory_line, entry),
+     STREAM_OUT(struct beat, port0), STREAM_OUT(struct beat, port1), STREAM_OUT(struct beat, function),
+     STREAM_OUT(struct beat, host), STREAM_OUT(struct command_entry, completion))
 {
     STREAM_WAIT((state->waiting != EGRESS_GOES_ON || STREAM_CAN_READ(in)) &&
                 (state->waiting != EGRESS_WAITS_STATISTIC || STREAM_CAN_READ(answer)) &&

@@ -52,13 +52,13 @@ enum memory_operation {
 };
 
 struct memory_request {
+    uint8_t data[64];
     uint32_t line; /* lines at or beyond CARD_MEMORY_LINES: reads give zeros, the rest is ignored */
     uint8_t operation;
     uint8_t first;
     uint8_t bytes;
     uint8_t reserved;
     uint32_t amount;
-    uint8_t data[64];
     uint8_t reserved2[4];
 };
 

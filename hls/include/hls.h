@@ -148,27 +148,39 @@ HLS_INLINE void hls_window(uint8_t *to, uint32_t bytes, const uint8_t *from, uin
     }
 }
 
+/* Declares const uint8_t *name: from[offset..offset+bytes-1], which must lie within from_bytes. As HLS_WINDOW, but natively nothing
+ * is copied. */
+#define HLS_VIEW(name, bytes, from, from_bytes, offset) const uint8_t *name = (from) + (offset)
+
+/* Declares const type *name: the record that begins at byte `from`, which is aligned as the record wants it. In hardware wires. */
+#define HLS_RECORD(type, name, from) const type *name = (const type *)(const void *)(from)
+
 /* Fields of network headers: big endian. */
 HLS_INLINE uint16_t hls_be16(const uint8_t *bytes)
 {
-    return (uint16_t)((uint32_t)bytes[0] << 8 | bytes[1]);
+    uint16_t value;
+    HLS_COPY(&value, bytes, sizeof value);
+    return __builtin_bswap16(value);
 }
 
 HLS_INLINE uint32_t hls_be32(const uint8_t *bytes)
 {
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    uint32_t value;
+    HLS_COPY(&value, bytes, sizeof value);
+    return __builtin_bswap32(value);
 }
 
+/* The low 16 bits of `value`. */
 HLS_INLINE void hls_put_be16(uint8_t *bytes, uint32_t value)
 {
-    bytes[0] = (uint8_t)(value >> 8);
-    bytes[1] = (uint8_t)value;
+    uint16_t swapped = __builtin_bswap16((uint16_t)value);
+    HLS_COPY(bytes, &swapped, sizeof swapped);
 }
 
 HLS_INLINE void hls_put_be32(uint8_t *bytes, uint32_t value)
 {
-    hls_put_be16(bytes, value >> 16);
-    hls_put_be16(bytes + 2, value & 0xffff);
+    uint32_t swapped = __builtin_bswap32(value);
+    HLS_COPY(bytes, &swapped, sizeof swapped);
 }
 
 #endif

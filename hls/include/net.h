@@ -8,37 +8,37 @@
 #include "hls/include/host_ring.h"
 #include "hls/include/packet.h"
 
-#define ETHERTYPE_IPV4 0x0800u
-#define ETHERTYPE_IPV6 0x86ddu
-#define ETHERTYPE_VLAN 0x8100u         /* IEEE 802.1Q */
+#define ETHERTYPE_IPV4         0x0800u
+#define ETHERTYPE_IPV6         0x86ddu
+#define ETHERTYPE_VLAN         0x8100u /* IEEE 802.1Q */
 #define ETHERTYPE_SERVICE_VLAN 0x88a8u /* IEEE 802.1ad */
 
-#define IP_PROTOCOL_HOP_BY_HOP 0u
-#define IP_PROTOCOL_ICMP 1u
-#define IP_PROTOCOL_TCP 6u
-#define IP_PROTOCOL_UDP 17u
-#define IP_PROTOCOL_ROUTING 43u
-#define IP_PROTOCOL_FRAGMENT 44u
-#define IP_PROTOCOL_ICMPV6 58u
+#define IP_PROTOCOL_HOP_BY_HOP  0u
+#define IP_PROTOCOL_ICMP        1u
+#define IP_PROTOCOL_TCP         6u
+#define IP_PROTOCOL_UDP         17u
+#define IP_PROTOCOL_ROUTING     43u
+#define IP_PROTOCOL_FRAGMENT    44u
+#define IP_PROTOCOL_ICMPV6      58u
 #define IP_PROTOCOL_DESTINATION 60u
 
-#define ICMP_ECHO_REPLY 0u
-#define ICMP_ECHO_REQUEST 8u
+#define ICMP_ECHO_REPLY     0u
+#define ICMP_ECHO_REQUEST   8u
 #define ICMPV6_ECHO_REQUEST 128u
-#define ICMPV6_ECHO_REPLY 129u
-#define ICMPV6_ND_FIRST 133u /* router solicitation .. redirect, RFC 4861 */
-#define ICMPV6_ND_LAST 137u
+#define ICMPV6_ECHO_REPLY   129u
+#define ICMPV6_ND_FIRST     133u /* router solicitation .. redirect, RFC 4861 */
+#define ICMPV6_ND_LAST      137u
 
 #define VXLAN_UDP_PORT 4789u
 #define VXLAN_FLAG_VNI 0x08u
 
-#define DHCP_SERVER_PORT 67u
+#define DHCP_SERVER_PORT   67u
 #define DHCPV6_SERVER_PORT 547u
 
-#define ECN_MASK 3u
+#define ECN_MASK        3u
 #define ECN_NOT_CAPABLE 0u
-#define ECN_CAPABLE_1 1u /* ECT(1) */
-#define ECN_CONGESTION 3u
+#define ECN_CAPABLE_1   1u /* ECT(1) */
+#define ECN_CONGESTION  3u
 
 /* Brings a sum of 16-bit words back to 16 bits, RFC 1071. */
 HLS_INLINE uint32_t net_fold(uint32_t sum)
@@ -59,10 +59,13 @@ HLS_INLINE bool net_destination_valid(uint32_t endpoint, uint32_t id)
            endpoint == ENDPOINT_HOST;
 }
 
+/* Only valid actions get into card memory. */
 HLS_INLINE bool net_action_valid(const struct action *action)
 {
+    bool tunnel = action->kind == ACTION_ENCAPSULATE_IPV4 || action->kind == ACTION_ENCAPSULATE_IPV6;
     return action->kind == ACTION_DROP || action->kind == ACTION_PUNT ||
-           (action->kind < ACTION_PUNT && net_destination_valid(action->destination, action->destination_id));
+           (action->kind < ACTION_PUNT && net_destination_valid(action->destination, action->destination_id) &&
+            (!tunnel || action->destination == ENDPOINT_PORT));
 }
 
 HLS_INLINE bool net_port_setting_valid(const struct port_setting *setting)

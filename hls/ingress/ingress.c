@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Joins everything that enters the network pipeline, packet by packet, in round robin order: the Ethernet ports, what
- * functions send, what the host injects, and control commands, which become packets of one beat without a source. Behind
- * this kernel nothing depends on timing any more.
+ * functions send, what the host injects, and control commands, which become packets of one beat without a source.
+ * Behind this kernel nothing depends on timing any more.
  */
 #include "hls/include/arbiter.h"
 #include "hls/include/net.h"
@@ -32,16 +32,17 @@ HLS_INLINE uint32_t ingress_pick(const struct ingress_state *state, uint32_t rea
     return state->again ? (uint32_t)INGRESS_COMMAND : fresh;
 }
 
-#define INGRESS_READY                                                                                                  \
-    ((STREAM_CAN_READ(port0) ? (uint32_t)INGRESS_PORT0 : 0u) | (STREAM_CAN_READ(port1) ? (uint32_t)INGRESS_PORT1 : 0u) | \
-     (STREAM_CAN_READ(function) ? (uint32_t)INGRESS_FUNCTION : 0u) |                                                   \
-     (STREAM_CAN_READ(host) ? (uint32_t)INGRESS_HOST : 0u) |                                                           \
+#define INGRESS_READY                                                \
+    ((STREAM_CAN_READ(port0) ? (uint32_t)INGRESS_PORT0 : 0u) |       \
+     (STREAM_CAN_READ(port1) ? (uint32_t)INGRESS_PORT1 : 0u) |       \
+     (STREAM_CAN_READ(function) ? (uint32_t)INGRESS_FUNCTION : 0u) | \
+     (STREAM_CAN_READ(host) ? (uint32_t)INGRESS_HOST : 0u) |         \
      (STREAM_CAN_READ(command) ? (uint32_t)INGRESS_COMMAND : 0u))
 
-#define INGRESS_TAKE(port)                                                                                             \
-    do {                                                                                                               \
-        STREAM_READ(struct beat, taken, port);                                                                         \
-        HLS_COPY(beat, taken, sizeof *beat);                                                                           \
+#define INGRESS_TAKE(port)                     \
+    do {                                       \
+        STREAM_READ(struct beat, taken, port); \
+        HLS_COPY(beat, taken, sizeof *beat);   \
     } while (0)
 
 /* A packet of a port comes from the port or, where that stands for a function, from the function. */
@@ -63,8 +64,8 @@ HLS_INLINE void ingress_from_host(struct beat_meta *meta)
 
 HLS_INLINE bool ingress_writes(const struct command_entry *entry)
 {
-    return entry->status == STATUS_OK && (entry->opcode == COMMAND_BUCKET_WRITE || entry->opcode == COMMAND_FLOW_WRITE ||
-                                          entry->opcode == COMMAND_ACTION_WRITE);
+    return entry->status == STATUS_OK && (entry->opcode == COMMAND_BUCKET_WRITE ||
+                                          entry->opcode == COMMAND_FLOW_WRITE || entry->opcode == COMMAND_ACTION_WRITE);
 }
 
 HLS_INLINE void ingress_port_set(struct ingress_state *state, const struct command_entry *entry)

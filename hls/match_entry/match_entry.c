@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Third step of the flow lookup: compares the whole key, counts the packet in the entry and asks for the action. A key that
- * differs is a miss. FLOW_READ goes the same way as the counting, so it sees every packet before it; egress has the answer.
+ * Third step of the flow lookup: compares the whole key, counts the packet in the entry and asks for the action. A key
+ * that differs is a miss. FLOW_READ goes the same way as the counting, so it sees every packet before it; egress has
+ * the answer.
  */
 #include "hls/include/memory.h"
 #include "hls/include/net.h"
@@ -17,19 +18,19 @@ HLS_INLINE bool match_entry_same(const struct flow_key *a, const struct flow_key
 }
 
 STEP(match_entry, STREAM_IN(struct headers, in), STREAM_IN(struct memory_line, line),
-     STREAM_OUT(struct memory_request, count), STREAM_OUT(struct memory_request, request), STREAM_OUT(struct headers, out))
+     STREAM_OUT(struct memory_request, count), STREAM_OUT(struct memory_request, request),
+     STREAM_OUT(struct headers, out))
 {
     STREAM_WAIT(STREAM_CAN_READ(in) && STREAM_CAN_READ(line) && STREAM_CAN_WRITE(count) && STREAM_CAN_WRITE(request) &&
                 STREAM_CAN_WRITE(out));
     STREAM_READ(struct headers, headers, in);
     STREAM_READ(struct memory_line, entry, line);
-    struct packet_match found;
-    HLS_COPY(&found, entry->data, sizeof found);
+    HLS_RECORD(struct packet_match, found, entry->data);
     bool command = headers->verdict == VERDICT_COMMAND || headers->verdict == VERDICT_WRITE;
     bool write = headers->verdict == VERDICT_WRITE && headers->opcode == COMMAND_ACTION_WRITE;
     bool lookup = headers->verdict == VERDICT_LOOKUP;
-    bool hit = lookup && match_entry_same(&found.key, &headers->match.key);
-    uint32_t action = command ? headers->hash : hit ? found.action : headers->match.action;
+    bool hit = lookup && match_entry_same(&found->key, &headers->match.key);
+    uint32_t action = command ? headers->hash : hit ? found->action : headers->match.action;
 
     bool tell = headers->verdict == VERDICT_COMMAND && headers->opcode == COMMAND_FLOW_READ;
     if (hit || tell) {

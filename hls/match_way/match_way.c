@@ -3,22 +3,17 @@
 #include "hls/include/memory.h"
 #include "hls/include/net.h"
 
-struct match_way_pick {
-    uint32_t entry;
-    bool found;
-};
-
-HLS_INLINE struct match_way_pick match_way_find(const struct memory_line *line, uint32_t tag)
+/* The way whose tag fits, as {tag, entry << 32}; 0 = none. Which one is as good as random, so nothing branches on it.
+ * Two alike tags, which the host does not write, would give an entry whose key differs: a miss. */
+HLS_INLINE uint64_t match_way_find(const struct memory_line *line, uint32_t tag)
 {
-    struct flow_bucket bucket;
-    struct match_way_pick pick = {0, false};
-    HLS_COPY(&bucket, line, sizeof bucket);
+    uint64_t way[FLOW_WAYS], found = 0;
+    HLS_COPY(way, line, sizeof way);
     for (uint32_t i = 0; i < FLOW_WAYS; i++) {
-        bool same = bucket.ways[i].tag == tag;
-        pick.entry = same ? bucket.ways[i].entry & (FLOW_ENTRIES - 1u) : pick.entry;
-        pick.found = pick.found || same;
+        uint64_t differs = (uint32_t)way[i] ^ tag;
+        found |= way[i] & (0u - ((differs - 1u) >> 63)); /* all ones when nothing differs */
     }
-    return pick;
+    return found;
 }
 
 STEP(match_way, STREAM_IN(struct headers, in), STREAM_IN(struct memory_line, line),
@@ -29,8 +24,8 @@ STEP(match_way, STREAM_IN(struct headers, in), STREAM_IN(struct memory_line, lin
     STREAM_READ(struct memory_line, bucket, line);
     bool command = headers->verdict == VERDICT_COMMAND || headers->verdict == VERDICT_WRITE;
     bool write = headers->verdict == VERDICT_WRITE && headers->opcode == COMMAND_FLOW_WRITE;
-    struct match_way_pick pick = match_way_find(bucket, headers->tag);
-    uint32_t entry = command ? headers->hash & (FLOW_ENTRIES - 1u) : pick.entry;
+    uint64_t found = match_way_find(bucket, headers->tag);
+    uint32_t entry = (command ? headers->hash : (uint32_t)(found >> 32)) & (FLOW_ENTRIES - 1u);
 
     STREAM_OPEN(struct memory_request, asked, request);
     memory_request_fill(asked, FLOW_ENTRY_LINE + entry, write ? MEMORY_WRITE : MEMORY_READ);
@@ -45,7 +40,7 @@ STEP(match_way, STREAM_IN(struct headers, in), STREAM_IN(struct memory_line, lin
         HLS_COPY(matched, headers, sizeof *matched);
         if (!command) {
             matched->tag = entry;
-            if (headers->verdict == VERDICT_LOOKUP && !pick.found) {
+            if (headers->verdict == VERDICT_LOOKUP && found == 0) {
                 matched->verdict = VERDICT_PUNT;
                 matched->detail = PUNT_MISS;
             }

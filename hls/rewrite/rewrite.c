@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Brings a packet's beats into their final form: headers added or stripped, which moves every byte by one of six constant
- * distances, fields edited, the tail cut off. One command per packet says how. A packet's last beat says whether it is
- * spoilt, so only then is it known what became of it.
+ * Brings a packet's beats into their final form: headers added or stripped, which moves every byte by one of six
+ * constant distances, fields edited, the tail cut off. One command per packet says how. A packet's last beat says
+ * whether it is spoilt, so only then is it known what became of it.
  */
-#include "hls/include/host_ring.h"
 #include "hls/include/hls.h"
+#include "hls/include/host_ring.h"
 #include "hls/include/packet.h"
 
 enum rewrite_phase {
@@ -18,14 +18,20 @@ enum rewrite_phase {
     REWRITE_FLUSH = 6,   /* reads nothing: what the last beat left behind */
 };
 
+/* Which beat leaves next. */
+enum rewrite_next {
+    REWRITE_NEXT_PLAIN = 0, /* one without edits and sideband */
+    REWRITE_NEXT_FIRST = 1,
+    REWRITE_NEXT_SECOND = 2, /* of a packet with edits */
+};
+
 struct rewrite_state {
-    uint8_t previous[BEAT_BYTES]; /* the beat, or end of the header, before the current one */
+    uint8_t previous[BEAT_BYTES]; /* the beat before the current one; in REWRITE_TAIL the beat to leave */
     uint8_t header[BEAT_BYTES];   /* end of a header that is longer than a beat */
     struct rewrite_plan plan;
-    uint16_t remaining; /* bytes that have not left */
-    uint16_t entered;   /* bytes of the packet as it came */
+    uint32_t remaining; /* bytes that have not left */
     uint8_t phase;      /* enum rewrite_phase */
-    uint8_t beats;      /* that have left, at most 2 */
+    uint8_t next;       /* enum rewrite_next */
     uint8_t ended;      /* the packet's last beat has come */
     uint8_t error;      /* and was marked so */
 };
@@ -70,10 +76,10 @@ HLS_INLINE void rewrite_ip(uint8_t *ip, const struct rewrite_plan *plan)
 /* The first beat to leave: MACs of a frame at its start or behind an IPv4 encapsulation; IP behind 0, 1 or 2 tags. */
 HLS_INLINE void rewrite_first_beat(uint8_t *data, const struct rewrite_plan *plan)
 {
-    if (plan->operation != REWRITE_ENCAPSULATE)
-        rewrite_macs(data, plan);
-    else if (plan->bytes == ENCAPSULATION_IPV4_BYTES)
+    if (plan->operation == REWRITE_ENCAPSULATE_IPV4)
         rewrite_macs(data + ENCAPSULATION_IPV4_BYTES, plan);
+    else if (plan->operation != REWRITE_ENCAPSULATE_IPV6)
+        rewrite_macs(data, plan);
     if (plan->network == 14)
         rewrite_ip(data + 14, plan);
     else if (plan->network == 18)
@@ -85,7 +91,7 @@ HLS_INLINE void rewrite_first_beat(uint8_t *data, const struct rewrite_plan *pla
 /* The second beat to leave: the rest of a frame behind an encapsulation. */
 HLS_INLINE void rewrite_second_beat(uint8_t *data, const struct rewrite_plan *plan)
 {
-    if (plan->operation == REWRITE_ENCAPSULATE && plan->bytes == ENCAPSULATION_IPV6_BYTES)
+    if (plan->operation == REWRITE_ENCAPSULATE_IPV6)
         rewrite_macs(data + 6, plan);
     if (plan->network == 64)
         rewrite_ip(data, plan);
@@ -107,17 +113,66 @@ HLS_INLINE void rewrite_cut(uint8_t *data, uint32_t bytes)
         data[i] = i < bytes ? data[i] : (uint8_t)0;
 }
 
-HLS_INLINE void rewrite_tell(struct fate *fate, const struct rewrite_state *state)
+HLS_INLINE void rewrite_tell(struct fate *told, const struct rewrite_plan *plan, uint32_t error)
 {
-    const struct rewrite_plan *plan = &state->plan;
-    fate->read = plan->operation == REWRITE_COMMAND;
-    fate->fate = state->error ? (uint8_t)STATISTIC_DROP_ERROR : plan->fate;
-    fate->reason = state->error ? (uint8_t)PUNT_NONE : plan->reason;
-    fate->source_row = plan->source_row;
-    fate->destination_row = state->error ? (uint8_t)STATISTIC_ROW_NONE : plan->destination_row;
-    fate->reserved = 0;
-    fate->index = plan->index;
-    fate->length = state->entered;
+    HLS_COPY(told, &plan->fate, sizeof *told);
+    if (error) {
+        told->fate = STATISTIC_DROP_ERROR;
+        told->reason = PUNT_NONE;
+        told->destination_row = STATISTIC_ROW_NONE;
+    }
+}
+
+/* A packet's first beat `current` and its command: the first beat to leave, but for edits. Returns whether there is one
+ * yet. */
+HLS_INLINE bool rewrite_start(struct rewrite_state *state, uint8_t *to, const uint8_t *current,
+                              const struct rewrite_command *order)
+{
+    uint32_t operation = order->plan.operation;
+    if (operation == REWRITE_ENCAPSULATE_IPV4) {
+        HLS_ALIGN(to, order->header + BEAT_BYTES, current, 64 - ENCAPSULATION_IPV4_BYTES);
+    } else if (operation == REWRITE_ENCAPSULATE_IPV6) {
+        HLS_ALIGN(to, order->header, order->header + BEAT_BYTES, 128 - ENCAPSULATION_IPV6_BYTES);
+        HLS_COPY(state->header, order->header + BEAT_BYTES, BEAT_BYTES);
+    } else {
+        HLS_COPY(to, current, BEAT_BYTES);
+    }
+    return operation != REWRITE_DROP && operation < REWRITE_STRIP;
+}
+
+/* The beat that leaves in the other phases, but for edits. Returns whether there is one. */
+HLS_INLINE bool rewrite_continue(const struct rewrite_state *state, uint8_t *to, const uint8_t *current)
+{
+    if (state->phase == REWRITE_SECOND)
+        HLS_ALIGN(to, state->header, state->previous, 128 - ENCAPSULATION_IPV6_BYTES);
+    else if (state->phase == REWRITE_TAIL)
+        HLS_COPY(to, state->previous, BEAT_BYTES);
+    else if (state->plan.shift == 0)
+        HLS_COPY(to, current, BEAT_BYTES);
+    else
+        rewrite_align(to, state->previous, current, state->plan.shift);
+    return state->phase != REWRITE_SKIP && state->phase != REWRITE_DISCARD;
+}
+
+/* The phase after one in which a beat left that was not the last, or none. */
+HLS_INLINE uint8_t rewrite_next_phase(uint32_t phase, uint32_t operation, bool ended)
+{
+    uint8_t next = ended ? REWRITE_FLUSH : REWRITE_BODY;
+    if (operation == REWRITE_DROP)
+        next = ended ? REWRITE_START : REWRITE_DISCARD;
+    else if (phase == REWRITE_START && operation == REWRITE_ENCAPSULATE_IPV6)
+        next = REWRITE_SECOND;
+    else if (phase == REWRITE_START && operation == REWRITE_STRIP_LONG && !ended)
+        next = REWRITE_SKIP;
+    return next;
+}
+
+HLS_INLINE void rewrite_edit(uint8_t *data, const struct rewrite_plan *plan, uint32_t next)
+{
+    if (next == REWRITE_NEXT_FIRST)
+        rewrite_first_beat(data, plan);
+    else if (next == REWRITE_NEXT_SECOND)
+        rewrite_second_beat(data, plan);
 }
 
 STEP(rewrite, struct rewrite_state *state, STREAM_IN_COND(struct beat, in),
@@ -127,99 +182,77 @@ STEP(rewrite, struct rewrite_state *state, STREAM_IN_COND(struct beat, in),
                 (state->phase != REWRITE_START || STREAM_CAN_READ(command)) && STREAM_CAN_WRITE(out) &&
                 STREAM_CAN_WRITE(fate));
     const struct rewrite_plan *plan = &state->plan;
-    uint32_t phase = state->phase;
+    const uint32_t phase = state->phase;
+    uint32_t remaining = state->remaining, next = state->next, ended = state->ended, error = state->error;
     uint8_t current[BEAT_BYTES];
     if (phase < REWRITE_SECOND) {
         STREAM_READ(struct beat, beat, in);
         HLS_COPY(current, beat->data, BEAT_BYTES);
-        state->ended = beat->meta.last;
-        state->error = beat->meta.last & beat->meta.error;
-        if (phase == REWRITE_START)
-            state->entered = beat->meta.length;
+        ended = beat->meta.last;
+        error = beat->meta.last & beat->meta.error;
     } else {
         HLS_ZERO(current, BEAT_BYTES);
     }
 
     STREAM_OPEN(struct beat, made, out);
-    bool ready = true; /* `made` is the next beat to leave */
+    bool ready; /* `made` is the next beat to leave */
     if (phase == REWRITE_START) {
         STREAM_READ(struct rewrite_command, order, command);
         HLS_COPY(&state->plan, &order->plan, sizeof state->plan);
-        state->remaining = plan->meta.length;
-        state->beats = 0;
-        if (plan->operation == REWRITE_ENCAPSULATE && plan->bytes == ENCAPSULATION_IPV4_BYTES) {
-            HLS_ALIGN(made->data, order->header + BEAT_BYTES, current, 64 - ENCAPSULATION_IPV4_BYTES);
-        } else if (plan->operation == REWRITE_ENCAPSULATE) {
-            HLS_ALIGN(made->data, order->header, order->header + BEAT_BYTES, 128 - ENCAPSULATION_IPV6_BYTES);
-            HLS_COPY(state->header, order->header + BEAT_BYTES, BEAT_BYTES);
-        } else {
-            HLS_COPY(made->data, current, BEAT_BYTES);
-            ready = plan->operation == REWRITE_PASS || plan->operation == REWRITE_COMMAND;
-        }
-    } else if (phase == REWRITE_SECOND) {
-        HLS_ALIGN(made->data, state->header, state->previous, 128 - ENCAPSULATION_IPV6_BYTES);
-    } else if (phase == REWRITE_TAIL) {
-        HLS_COPY(made->data, state->previous, BEAT_BYTES);
-    } else if (phase == REWRITE_BODY || phase == REWRITE_FLUSH) {
-        if (plan->operation == REWRITE_ENCAPSULATE || plan->operation == REWRITE_STRIP)
-            rewrite_align(made->data, state->previous, current,
-                          (plan->operation == REWRITE_STRIP ? plan->bytes : 128u - plan->bytes) & 63u);
-        else
-            HLS_COPY(made->data, current, BEAT_BYTES);
+        HLS_COPY(&made->meta, &order->plan.meta, sizeof made->meta);
+        remaining = order->plan.meta.length;
+        next = REWRITE_NEXT_FIRST;
+        ready = rewrite_start(state, made->data, current, order);
     } else {
-        ready = false;
+        ready = rewrite_continue(state, made->data, current);
+        if (next == REWRITE_NEXT_FIRST)
+            HLS_COPY(&made->meta, &plan->meta, sizeof made->meta);
+        else
+            HLS_ZERO(&made->meta, sizeof made->meta);
     }
+    if (plan->edits != 0 && ready && phase != REWRITE_TAIL)
+        rewrite_edit(made->data, plan, next);
 
-    bool dropped = plan->operation == REWRITE_DROP;
-    bool final = ready && (state->remaining <= BEAT_BYTES || phase == REWRITE_FLUSH);
-    bool leaves = ready && (!final || state->ended);
-    bool wrong = phase == REWRITE_FLUSH && state->remaining > BEAT_BYTES; /* the packet was shorter than it said */
-    bool finished = dropped ? state->ended != 0 : final && leaves;
-    state->error |= wrong;
-
-    if (ready && plan->edits != 0 && phase != REWRITE_TAIL) {
-        if (state->beats == 0)
-            rewrite_first_beat(made->data, plan);
-        else if (state->beats == 1)
-            rewrite_second_beat(made->data, plan);
-    }
-    if (final && plan->trim)
-        rewrite_cut(made->data, state->remaining);
-
-    if (state->beats == 0)
-        HLS_COPY(&made->meta, &plan->meta, sizeof made->meta);
-    else
-        HLS_ZERO(&made->meta, sizeof made->meta);
-    made->meta.bytes = (uint8_t)(state->remaining < BEAT_BYTES ? state->remaining : BEAT_BYTES);
-    made->meta.last = final;
-    made->meta.error = final & state->error;
-
-    if (final && !leaves)
-        HLS_COPY(state->previous, made->data, BEAT_BYTES);
-    else if (phase != REWRITE_TAIL && phase != REWRITE_SECOND)
-        HLS_COPY(state->previous, current, BEAT_BYTES);
-
-    if (finished)
-        state->phase = REWRITE_START;
-    else if (dropped)
-        state->phase = REWRITE_DISCARD;
-    else if (final)
-        state->phase = REWRITE_TAIL;
-    else if (phase == REWRITE_START && plan->bytes > BEAT_BYTES && !state->ended)
-        state->phase = plan->operation == REWRITE_STRIP ? REWRITE_SKIP : REWRITE_SECOND;
-    else if (phase == REWRITE_START && plan->operation == REWRITE_ENCAPSULATE && plan->bytes > BEAT_BYTES)
-        state->phase = REWRITE_SECOND;
-    else
-        state->phase = state->ended ? REWRITE_FLUSH : REWRITE_BODY;
-
-    if (leaves) {
-        state->remaining = (uint16_t)(state->remaining - made->meta.bytes);
-        state->beats = state->beats < 2 ? (uint8_t)(state->beats + 1) : (uint8_t)2;
+    if (ready && remaining > BEAT_BYTES && phase != REWRITE_FLUSH) {
+        made->meta.bytes = BEAT_BYTES;
+        if (phase != REWRITE_SECOND)
+            HLS_COPY(state->previous, current, BEAT_BYTES);
+        state->remaining = remaining - BEAT_BYTES;
+        state->next =
+            next == REWRITE_NEXT_FIRST && plan->edits != 0 ? (uint8_t)REWRITE_NEXT_SECOND : (uint8_t)REWRITE_NEXT_PLAIN;
+        state->phase = rewrite_next_phase(phase, plan->operation, ended);
         STREAM_PUSH(struct beat, made, out);
+    } else if (ready) {
+        /* A flush that leaves bytes over: the packet was shorter than it said. */
+        const bool wrong = remaining > BEAT_BYTES;
+        const uint32_t bytes = wrong ? BEAT_BYTES : remaining;
+        error |= wrong;
+        if (plan->edits & EDIT_CUT)
+            rewrite_cut(made->data, bytes);
+        made->meta.bytes = (uint8_t)bytes;
+        made->meta.last = 1;
+        made->meta.error = (uint8_t)error;
+        if (ended) {
+            state->phase = REWRITE_START;
+            STREAM_PUSH(struct beat, made, out);
+        } else {
+            HLS_COPY(state->previous, made->data, BEAT_BYTES);
+            state->remaining = remaining;
+            state->next = (uint8_t)next;
+            state->phase = REWRITE_TAIL;
+        }
+    } else {
+        HLS_COPY(state->previous, current, BEAT_BYTES);
+        state->remaining = remaining;
+        state->next = (uint8_t)next;
+        state->phase = rewrite_next_phase(phase, plan->operation, ended);
     }
-    if (finished && (plan->operation != REWRITE_COMMAND || plan->opcode == COMMAND_STATISTIC_READ)) {
+    state->ended = (uint8_t)ended;
+    state->error = (uint8_t)error;
+
+    if (state->phase == REWRITE_START && plan->fate.kind != FATE_UNTOLD) {
         STREAM_OPEN(struct fate, told, fate);
-        rewrite_tell(told, state);
+        rewrite_tell(told, plan, error);
         STREAM_PUSH(struct fate, told, fate);
     }
     STEP_END;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sends every beat on to the rewriter and the packet's first 192 bytes, as one record, to the parser. Commands that write a
- * table go to the parser alone (hls/include/packet.h).
+ * Sends every beat on to the rewriter and the packet's first 192 bytes, as one record, to the parser. Commands that
+ * write a table go to the parser alone (hls/include/packet.h).
  */
 #include "hls/include/hls.h"
 #include "hls/include/packet.h"

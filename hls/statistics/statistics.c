@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counts packets and bytes by what became of them, by punt reason, by source and by destination, and tells the counters. */
+/* Counts packets and bytes by what became of them, by punt reason, by source and by destination, and tells the
+ * counters. */
 #include "hls/include/hls.h"
 #include "hls/include/host_ring.h"
 #include "hls/include/packet.h"
@@ -25,7 +26,8 @@ HLS_INLINE struct statistics_counter statistics_more(struct statistics_counter c
     return counter;
 }
 
-/* The row of a source or destination counter, of which functions and ports are numbered from `functions` and `ports`. */
+/* The row of a source or destination counter, of which functions and ports are numbered from `functions` and `ports`.
+ */
 HLS_INLINE uint32_t statistics_row(uint32_t index, uint32_t functions, uint32_t ports)
 {
     uint32_t row = STATISTIC_ROW_NONE;
@@ -36,42 +38,46 @@ HLS_INLINE uint32_t statistics_row(uint32_t index, uint32_t functions, uint32_t 
     return row;
 }
 
-STEP(statistics, struct statistics_state *state, STREAM_IN(struct fate, in), STREAM_OUT(struct statistic_answer, answer))
+HLS_INLINE void statistics_count(struct statistics_state *state, const struct fate *fate)
+{
+    state->fate[fate->fate & 15u] = statistics_more(state->fate[fate->fate & 15u], fate->length);
+    if (fate->reason != PUNT_NONE)
+        state->reason[fate->reason & 15u] = statistics_more(state->reason[fate->reason & 15u], fate->length);
+    if (fate->source_row != STATISTIC_ROW_NONE)
+        state->source[fate->source_row] = statistics_more(state->source[fate->source_row], fate->length);
+    if (fate->destination_row != STATISTIC_ROW_NONE)
+        state->destination[fate->destination_row] =
+            statistics_more(state->destination[fate->destination_row], fate->length);
+}
+
+/* Rows that are never counted in are zero. */
+HLS_INLINE struct statistics_counter statistics_told(const struct statistics_state *state, uint32_t index)
+{
+    uint32_t source = statistics_row(index, STATISTIC_FROM_FUNCTION, STATISTIC_FROM_PORT);
+    uint32_t destination = statistics_row(index, STATISTIC_TO_FUNCTION, STATISTIC_TO_PORT);
+    struct statistics_counter told = state->destination[destination];
+    if (index < STATISTIC_PUNT_REASON)
+        told = state->fate[index & 15u];
+    else if (index < STATISTIC_FROM_PORT)
+        told = state->reason[index & 15u];
+    else if (source != STATISTIC_ROW_NONE)
+        told = state->source[source];
+    return told;
+}
+
+STEP(statistics, struct statistics_state *state, STREAM_IN(struct fate, in),
+     STREAM_OUT(struct statistic_answer, answer))
 {
     STREAM_WAIT(STREAM_CAN_READ(in) && STREAM_CAN_WRITE(answer));
     STREAM_READ(struct fate, fate, in);
-    uint32_t index = fate->index;
-    bool read = fate->read != 0;
-    uint32_t source_row =
-        read ? statistics_row(index, STATISTIC_FROM_FUNCTION, STATISTIC_FROM_PORT) : fate->source_row;
-    uint32_t destination_row =
-        read ? statistics_row(index, STATISTIC_TO_FUNCTION, STATISTIC_TO_PORT) : fate->destination_row;
-    uint32_t fate_row = (read ? index : fate->fate) & 15u;
-    uint32_t reason_row = (read ? index : fate->reason) & 15u;
-    struct statistics_counter by_fate = state->fate[fate_row];
-    struct statistics_counter by_reason = state->reason[reason_row];
-    struct statistics_counter by_source = state->source[source_row];
-    struct statistics_counter by_destination = state->destination[destination_row];
-
-    if (read) {
-        struct statistics_counter none = {0, 0};
-        struct statistics_counter told = index < STATISTIC_PUNT_REASON            ? by_fate
-                                         : index < STATISTIC_PUNT_REASON + 16u    ? by_reason
-                                         : source_row != STATISTIC_ROW_NONE       ? by_source
-                                         : destination_row != STATISTIC_ROW_NONE  ? by_destination
-                                                                                  : none;
+    if (fate->kind == FATE_READ) {
+        struct statistics_counter told = statistics_told(state, fate->index);
         STREAM_OPEN(struct statistic_answer, said, answer);
         said->packets = told.packets;
         said->bytes = told.bytes;
         STREAM_PUSH(struct statistic_answer, said, answer);
     } else {
-        state->fate[fate_row] = statistics_more(by_fate, fate->length);
-        if (fate->reason != PUNT_NONE)
-            state->reason[reason_row] = statistics_more(by_reason, fate->length);
-        if (source_row != STATISTIC_ROW_NONE)
-            state->source[source_row] = statistics_more(by_source, fate->length);
-        if (destination_row != STATISTIC_ROW_NONE)
-            state->destination[destination_row] = statistics_more(by_destination, fate->length);
+        statistics_count(state, fate);
     }
     STEP_END;
 }

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench-chain: parser, flow lookup among a million flows at random, VXLAN encapsulation over IPv4, on one pinned core.
+ * Packets are made in memory and copied out at the end; both are part of what is measured.
+ */
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "hls/include/beat.h"
+#include "hls/include/host_ring.h"
+#include "hls/include/packet.h"
+#include "tools/bench/graph_run.h"
+
+extern const struct native_graph native_graph_chain;
+
+#define FLOWS             1000000u
+#define BUDGET            32u
+#define SINK_BYTES        (256u << 10)
+#define FUNCTION          5u
+#define SEED              0x1badcafeu
+#define ROUNDS_PER_RESULT 20u
+
+struct chain {
+    struct graph_run *run;
+    struct hls_fifo *packets, *out, *counters;
+    uint32_t length;           /* of the packets */
+    uint8_t first[BEAT_BYTES]; /* their first beat but for the addresses and ports */
+    uint32_t checksum;         /* sum of the IP header's words but for those */
+    uint64_t random;
+    uint64_t limit;            /* packets to make in all */
+    uint64_t made, beat, gone; /* packets made, next beat of the current one, packets that have left */
+    uint64_t bytes;            /* that have left */
+    uint8_t *sink;
+    uint32_t sink_at;
+};
+
+/* A flow's addresses and ports, out of its number. */
+struct tuple {
+    uint32_t source, destination;
+    uint16_t source_port, destination_port;
+};
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ x >> 31) * 0x9e3779b97f4a7c15u;
+    return x ^ x >> 29;
+}
+
+static struct tuple tuple_of(uint32_t flow)
+{
+    uint64_t bits = mix(flow + 1);
+    return (struct tuple){0x0a000000u | (uint32_t)(bits & 0xffff), 0x0a010000u | (uint32_t)(bits >> 16 & 0xffff),
+                          (uint16_t)(bits >> 32), (uint16_t)(bits >> 48)};
+}
+
+static void put16(uint8_t *to, uint32_t value)
+{
+    to[0] = (uint8_t)(value >> 8);
+    to[1] = (uint8_t)value;
+}
+
+static void put32(uint8_t *to, uint32_t value)
+{
+    put16(to, value >> 16);
+    put16(to + 2, value & 0xffff);
+}
+
+static void prepare(struct chain *chain, uint32_t length)
+{
+    static const uint8_t macs[12] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
+    uint8_t *frame = chain->first;
+    memset(frame, 0, BEAT_BYTES);
+    memcpy(frame, macs, 12);
+    put16(frame + 12, 0x0800);
+    frame[14] = 0x45;
+    put16(frame + 16, length - 14);
+    frame[22] = 64;
+    frame[23] = 17;
+    put16(frame + 38, length - 34);
+    chain->length = length;
+    chain->checksum = 0;
+    for (unsigned i = 14; i < 34; i += 2)
+        chain->checksum += (uint32_t)(frame[i] << 8 | frame[i + 1]);
+}
+
+static void make_first(struct chain *chain, struct beat *beat)
+{
+    chain->random = chain->random * 6364136223846793005u + 1442695040888963407u;
+    struct tuple tuple = tuple_of((uint32_t)((chain->random >> 32) * FLOWS >> 32));
+    uint32_t sum = chain->checksum + (tuple.source >> 16) + (tuple.source & 0xffff) + (tuple.destination >> 16) +
+                   (tuple.destination & 0xffff);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    memcpy(beat->data, chain->first, BEAT_BYTES);
+    put16(beat->data + 24, ~sum);
+    put32(beat->data + 26, tuple.source);
+    put32(beat->data + 30, tuple.destination);
+    put16(beat->data + 34, tuple.source_port);
+    put16(beat->data + 36, tuple.destination_port);
+    beat->meta =
+        (struct beat_meta){.length = (uint16_t)chain->length, .source = ENDPOINT_FUNCTION, .source_id = FUNCTION};
+}
+
+static unsigned source(void *context, unsigned budget)
+{
+    struct chain *chain = context;
+    struct hls_port port = hls_write_begin(chain->packets);
+    unsigned done = 0;
+    uint32_t beats = (chain->length + BEAT_BYTES - 1) / BEAT_BYTES;
+    for (; done < budget && chain->made < chain->limit && !hls_at_limit(&port); done++) {
+        struct beat *beat = hls_slot(&port, HLS_SLOT_BYTES(struct beat));
+        if (chain->beat == 0) {
+            make_first(chain, beat);
+        } else {
+            memset(beat, 0, sizeof *beat);
+        }
+        bool last = ++chain->beat == beats;
+        beat->meta.last = last;
+        beat->meta.bytes = (uint8_t)(last ? chain->length - (beats - 1) * BEAT_BYTES : BEAT_BYTES);
+        chain->beat = last ? 0 : chain->beat;
+        chain->made += last;
+        port.index++;
+    }
+    hls_write_end(chain->packets, &port);
+    return done;
+}
+
+static unsigned sink(void *context, unsigned budget)
+{
+    struct chain *chain = context;
+    struct hls_port port = hls_read_begin(chain->out);
+    unsigned done = 0;
+    for (; done < budget && !hls_at_limit(&port); done++) {
+        const struct beat *beat = hls_slot(&port, HLS_SLOT_BYTES(struct beat));
+        memcpy(chain->sink + chain->sink_at, beat->data, BEAT_BYTES);
+        chain->sink_at = (chain->sink_at + BEAT_BYTES) % SINK_BYTES;
+        chain->gone += beat->meta.last;
+        chain->bytes += beat->meta.bytes;
+        port.index++;
+    }
+    hls_read_end(chain->out, &port);
+    return done;
+}
+
+/* One part of a command, as ingress sends it. */
+static void command_part(struct chain *chain, const struct command_entry *entry, uint16_t part)
+{
+    struct hls_port port = hls_write_begin(chain->packets);
+    struct beat *beat = hls_slot(&port, HLS_SLOT_BYTES(struct beat));
+    memcpy(beat->data, entry, sizeof *entry);
+    beat->meta = (struct beat_meta){
+        .bytes = BEAT_BYTES, .last = 1, .length = BEAT_BYTES, .source = ENDPOINT_NONE, .source_id = part};
+    port.index++;
+    hls_write_end(chain->packets, &port);
+}
+
+static void command(struct chain *chain, uint16_t opcode, uint32_t index, uint32_t argument, const void *data,
+                    size_t bytes)
+{
+    struct command_entry entry = {.opcode = opcode, .index = index, .argument = argument};
+    memcpy(entry.data, data, bytes);
+    if (opcode != COMMAND_PORT_SET && opcode != COMMAND_SEED_SET)
+        command_part(chain, &entry, COMMAND_WRITE);
+    command_part(chain, &entry, COMMAND_WHOLE);
+    if (hls_fifo_used(chain->packets) >= BUDGET - 2)
+        graph_run_round(chain->run, BUDGET);
+}
+
+static void drain(struct chain *chain)
+{
+    while (graph_run_round(chain->run, BUDGET))
+        ;
+}
+
+/* Returns how many flows found no place in their bucket. */
+static unsigned fill_tables(struct chain *chain)
+{
+    struct port_setting port = {.mode = PORT_UPLINK, .mac = {2, 0, 0, 0, 1, 0}, .ipv4 = {192, 0, 2, 1}};
+    struct action action = {.kind = ACTION_ENCAPSULATE_IPV4,
+                            .destination = ENDPOINT_PORT,
+                            .mtu = 1500,
+                            .flags = ACTION_DONT_FRAGMENT | ACTION_INHERIT_DSCP,
+                            .vni = 100,
+                            .outer_destination_mac = {2, 0, 0, 0, 1, 1},
+                            .outer_ttl = 64,
+                            .remote = {[12] = 192, 0, 2, 2}};
+    uint8_t *ways = calloc(FLOW_BUCKETS, 1);
+    unsigned homeless = 0;
+    command(chain, COMMAND_SEED_SET, 0, SEED, &port, 0);
+    command(chain, COMMAND_PORT_SET, 0, 0, &port, sizeof port);
+    command(chain, COMMAND_ACTION_WRITE, 7, 0, &action, sizeof action);
+    for (uint32_t flow = 0; ways && flow < FLOWS; flow++) {
+        struct tuple tuple = tuple_of(flow);
+        struct packet_match match = {
+            .key = {.domain = FLOW_DOMAIN_FUNCTION | FUNCTION, .protocol = 17, .kind = FLOW_IPV4}, .action = 7};
+        put32(match.key.source + 12, tuple.source);
+        put32(match.key.destination + 12, tuple.destination);
+        put16(match.key.source_port, tuple.source_port);
+        put16(match.key.destination_port, tuple.destination_port);
+        struct flow_hash hash = flow_hash(&match.key, SEED);
+        uint32_t bucket = hash.bucket & (FLOW_BUCKETS - 1);
+        struct flow_way way = {hash.tag, flow};
+        if (ways[bucket] == FLOW_WAYS) {
+            homeless++;
+            continue;
+        }
+        command(chain, COMMAND_FLOW_WRITE, flow, 0, &match, sizeof match);
+        command(chain, COMMAND_BUCKET_WRITE, bucket, ways[bucket]++, &way, sizeof way);
+    }
+    free(ways);
+    drain(chain);
+    return homeless;
+}
+
+static double seconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+/* Packets per second, the best of some rounds: other work on the machine only makes it slower. */
+static double measure(struct chain *chain, uint32_t length, uint64_t packets)
+{
+    double best = 0;
+    prepare(chain, length);
+    for (unsigned round = 0; round < ROUNDS_PER_RESULT; round++) {
+        chain->limit += packets;
+        double from = seconds();
+        drain(chain);
+        double rate = (double)packets / (seconds() - from);
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
+static int pin(int cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)cpu, &set);
+    return sched_setaffinity(0, sizeof set, &set);
+}
+
+static const char usage[] = "Usage: bench-chain [--cpu N] [--packets N] [--profile]\n"
+                            "Prints the speed of the packet pipeline on one core as lines of JSON.\n";
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"cpu", required_argument, NULL, 'c'},
+                                            {"packets", required_argument, NULL, 'n'},
+                                            {"profile", no_argument, NULL, 'p'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int cpu = sched_getcpu(), option;
+    uint64_t packets = 2000000;
+    bool profile = false;
+    while ((option = getopt_long(argc, argv, "c:n:ph", options, NULL)) != -1) {
+        if (option == 'c')
+            cpu = atoi(optarg);
+        else if (option == 'n')
+            packets = strtoull(optarg, NULL, 0);
+        else if (option == 'p')
+            profile = true;
+        else
+            return fputs(usage, option == 'h' ? stdout : stderr), option == 'h' ? 0 : 2;
+    }
+    if (pin(cpu) < 0)
+        return perror("bench-chain: cannot pin to a core"), 1;
+
+    struct chain chain = {.random = 1, .run = graph_run_create(&native_graph_chain), .sink = malloc(SINK_BYTES)};
+    struct graph_memory *memory = chain.run ? graph_memory_create(chain.run) : NULL;
+    if (!memory || !chain.sink)
+        return fputs("bench-chain: out of memory\n", stderr), 1;
+    chain.packets = graph_run_fifo(chain.run, "source", "packets");
+    chain.out = graph_run_fifo(chain.run, "sink", "packets");
+    graph_run_set(chain.run, "source", source, &chain);
+    graph_run_set(chain.run, "sink", sink, &chain);
+    unsigned homeless = fill_tables(&chain);
+    chain.gone = chain.bytes = 0;
+
+    if (profile)
+        graph_run_profile(chain.run);
+    double small = measure(&chain, 64, packets);
+    graph_run_report(chain.run);
+    double large = measure(&chain, 1500, packets / 8);
+    graph_run_report(chain.run);
+
+    uint64_t sent = chain.made, expected = ROUNDS_PER_RESULT * (packets * 114 + packets / 8 * 1550);
+    if (chain.gone != sent || (homeless == 0 && chain.bytes != expected)) {
+        fprintf(stderr, "bench-chain: %llu packets in, %llu out with %llu bytes, expected %llu\n",
+                (unsigned long long)sent, (unsigned long long)chain.gone, (unsigned long long)chain.bytes,
+                (unsigned long long)expected);
+        return 1;
+    }
+    fprintf(stderr, "bench-chain: %u flows, %u without a place\n", FLOWS - homeless, homeless);
+    printf("{\"name\":\"native.chain.64\",\"value\":%.2f,\"unit\":\"Mpps\"}\n", small / 1e6);
+    printf("{\"name\":\"native.chain.1500\",\"value\":%.2f,\"unit\":\"Gbit/s\"}\n", large * 1500 * 8 / 1e9);
+    graph_memory_destroy(memory);
+    graph_run_destroy(chain.run);
+    free(chain.sink);
+    return 0;
+}

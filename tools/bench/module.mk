@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+$(eval $(call native_graph,chain,tools/bench/chain.cfg,tools/bench/chain_shell.cfg,hls))
+$(eval $(call library,cipu-graph-run,tools/bench/graph_run.c tools/bench/graph_memory.c))
+$(eval $(call library,bench-chain-graph,build/gen/native_chain.c,-O3))
+$(eval $(call program,bench-chain,tools/bench/chain.c,bench-chain-graph cipu-graph-run))
