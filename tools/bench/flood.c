@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sends UDP frames of many flows through an interface as fast as AF_PACKET can: the generator of the port-to-port benchmarks.
+ * Sends UDP frames of many flows through an interface as fast as AF_PACKET can: the generator of the port-to-port
+ * benchmarks.
  *
  * usage: flood INTERFACE SOURCE-MAC DESTINATION-MAC SOURCE-IPV4 DESTINATION-IPV4 BYTES FLOWS SECONDS CPU
  * Prints how many frames the kernel took. BYTES counts from the Ethernet header, without FCS.
@@ -21,10 +22,10 @@
 
 #include "hls/include/hls.h"
 
-#define FLOWS_MAX 4096
+#define FLOWS_MAX       4096
 #define FRAME_BYTES_MAX 1514
-#define BATCH 64
-#define HEADER_BYTES 42 /* Ethernet, IPv4, UDP */
+#define BATCH           64
+#define HEADER_BYTES    42 /* Ethernet, IPv4, UDP */
 
 static uint8_t frames[FLOWS_MAX][FRAME_BYTES_MAX];
 
@@ -37,7 +38,9 @@ struct arguments {
 
 static int parse_mac(const char *text, uint8_t mac[6])
 {
-    return sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) == 6 ? 0 : -1;
+    return sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) == 6
+               ? 0
+               : -1;
 }
 
 static int parse(char **argv, struct arguments *arguments)
@@ -48,7 +51,8 @@ static int parse(char **argv, struct arguments *arguments)
     arguments->seconds = (unsigned)atoi(argv[8]);
     arguments->cpu = (unsigned)atoi(argv[9]);
     if (parse_mac(argv[2], arguments->source_mac) || parse_mac(argv[3], arguments->destination_mac) ||
-        inet_pton(AF_INET, argv[4], &arguments->source) != 1 || inet_pton(AF_INET, argv[5], &arguments->destination) != 1)
+        inet_pton(AF_INET, argv[4], &arguments->source) != 1 ||
+        inet_pton(AF_INET, argv[5], &arguments->destination) != 1)
         return -1;
     if (arguments->bytes < HEADER_BYTES || arguments->bytes > FRAME_BYTES_MAX || arguments->flows < 1 ||
         arguments->flows > FLOWS_MAX)
@@ -124,8 +128,11 @@ int main(int argc, char **argv)
 {
     struct arguments arguments;
     if (argc != 10 || parse(argv, &arguments)) {
-        fprintf(stderr, "usage: flood INTERFACE SOURCE-MAC DESTINATION-MAC SOURCE-IPV4 DESTINATION-IPV4 BYTES(%u..%u) FLOWS(1..%u) "
-                        "SECONDS CPU\n", HEADER_BYTES, FRAME_BYTES_MAX, FLOWS_MAX);
+        fprintf(
+            stderr,
+            "usage: flood INTERFACE SOURCE-MAC DESTINATION-MAC SOURCE-IPV4 DESTINATION-IPV4 BYTES(%u..%u) FLOWS(1..%u) "
+            "SECONDS CPU\n",
+            HEADER_BYTES, FRAME_BYTES_MAX, FLOWS_MAX);
         return 2;
     }
     cpu_set_t cpus;
