@@ -3,13 +3,15 @@
  * Finishes the partial checksums of packets that guests send (virtio 1.2, 5.1.6.2: NEEDS_CSUM), first half: sums each
  * packet from checksum_start to its end (RFC 1071) while its beats go into the FIFO before checksum_insert.
  *
- * The guest has put the sum of the pseudo header where the checksum goes, so it takes part in the sum. A result of 0 is
- * stored as 0xffff: to RFC 768 (UDP) 0 would mean "none", and to every other ones-complement checksum both are zero.
+ * The guest has put the sum of the pseudo header where the checksum goes, so it takes part in the sum. UDP alone has its
+ * checksum at offset 6; there a result of 0 is stored as 0xffff, as 0 means "none" (RFC 768).
  */
 #include "hls/checksum/checksum.h"
 
 #include "hls/include/beat.h"
 #include "hls/include/hls.h"
+
+#define CHECKSUM_OFFSET_UDP 6u
 
 struct checksum_state {
     uint32_t sum;      /* of little endian words at even positions of the packet; at most 144 x 32 x 0xffff */
@@ -38,7 +40,7 @@ HLS_INLINE uint32_t checksum_sum(const uint8_t *data, uint8_t first)
     return sum;
 }
 
-HLS_INLINE uint16_t checksum_finish(uint32_t sum, uint32_t start)
+HLS_INLINE uint16_t checksum_finish(uint32_t sum, uint32_t start, uint32_t offset)
 {
     uint32_t folded = (sum & 0xffffu) + (sum >> 16);
     folded = (folded & 0xffffu) + (folded >> 16);
@@ -46,7 +48,7 @@ HLS_INLINE uint16_t checksum_finish(uint32_t sum, uint32_t start)
      * start the words are shifted by a byte, which turns it once more. */
     uint32_t turned = (start & 1u) != 0 ? folded : (folded & 0xffu) << 8 | folded >> 8;
     uint32_t value = ~turned & 0xffffu;
-    return (uint16_t)(value == 0 ? 0xffffu : value);
+    return (uint16_t)(value == 0 && offset == CHECKSUM_OFFSET_UDP ? 0xffffu : value);
 }
 
 STEP(checksum, struct checksum_state *state, STREAM_IN(struct beat, in), STREAM_OUT(struct beat, packet),
@@ -82,7 +84,7 @@ STEP(checksum, struct checksum_state *state, STREAM_IN(struct beat, in), STREAM_
         bool outside = state->needed && place + 2u > state->length;
         STREAM_OPEN(struct checksum_result, sum, result);
         sum->position = (uint16_t)place;
-        sum->value = checksum_finish(state->sum, state->start);
+        sum->value = checksum_finish(state->sum, state->start, state->offset);
         sum->insert = state->needed;
         sum->drop = beat->meta.error || outside;
         HLS_ZERO(sum->reserved, sizeof sum->reserved);
