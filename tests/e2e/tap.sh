@@ -22,7 +22,7 @@ check() {
     "$@" >"$tap_output" 2>&1
     status=$?
     tap_result "$status" "$name"
-    [ "$status" = 0 ] || tail -n 60 "$tap_output" | sed 's/^/# /'
+    [ "$status" = 0 ] || tail -n 150 "$tap_output" | sed 's/^/# /'
 }
 
 # check_not NAME COMMAND...: passes if the command fails.

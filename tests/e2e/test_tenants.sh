@@ -15,7 +15,7 @@ peer_of() { # COLOUR VNI
         ip -n "$(peer_namespace wire)" link set "vxlan$2" netns "$(peer_namespace "$1")" &&
         peer_exec "$1" ip link set "vxlan$2" up &&
         peer_address "$1" "vxlan$2" 10.0.0.2/24 &&
-        peer_start "$1" "$work/$1.greeting" sh -c "while :; do echo $1 | nc -l -p 7 -q 0 || sleep 0.1; done"
+        peer_start "$1" "$work/$1.greeting" busybox nc -ll -p 7 -e echo "$1"
 }
 
 setup() {
