@@ -2,3 +2,4 @@
 $(eval $(call script_test,tests/tools/test_peer.sh,,release))
 $(eval $(call script_test,tests/tools/test_guest.sh,$(GUEST),release))
 $(eval $(call script_test,tests/tools/test_graph.py,$(B)/bin/cipu-graph))
+include $(sort $(wildcard tests/tools/*/module.mk))

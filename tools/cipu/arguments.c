@@ -84,8 +84,6 @@ void take_keywords(struct arguments *arguments, const struct keyword *keywords, 
                        : keyword->type == KEYWORD_NUMBER
                            ? json_integer(parse_number(value, keyword->word, 0, UINT32_MAX))
                            : json_string(value);
-        if (!json)
-            usage_error("%s: expected text in UTF-8", keyword->word);
         json_object_set_new(parameters, keyword->parameter, json);
     }
 }

@@ -122,14 +122,21 @@ static void stop(struct capture *capture)
     capture->stopped = true;
 }
 
+static double now_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 /* Until the daemon closes its end of the FIFO. False: a record does not end. */
 static bool follow(struct capture *capture, long seconds)
 {
-    time_t start = time(NULL), spoken = start;
+    double start = now_seconds(), spoken = start;
     while (!is_done(capture)) {
         struct pollfd wait = {.fd = capture->fifo, .events = POLLIN};
-        time_t now = time(NULL);
-        if (!capture->stopped && (interrupted || (seconds && now - start >= seconds)))
+        double now = now_seconds();
+        if (!capture->stopped && (interrupted || (seconds && now - start >= (double)seconds)))
             stop(capture);
         if (!capture->stopped && now - spoken >= KEEP_ALIVE_S) {
             json_decref(client_call(capture->client, "capture_show", NULL));

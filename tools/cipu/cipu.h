@@ -76,10 +76,11 @@ struct column {
     const char *key; /* "a.b" for a key within another */
     bool right;
 };
+#define CELL_BYTES 1024 /* a list of 16 IPv6 subnets fits */
 void print_json(const json_t *value);
 int print_table(const json_t *list, const struct column *columns, size_t count); /* an exit code */
 /* The value's text as tables show it; "-" if it is not there. Valid until the next call. */
-const char *cell_text(const json_t *value, char text[256]);
+const char *cell_text(const json_t *value, char text[CELL_BYTES]);
 const json_t *find_key(const json_t *object, const char *path);
 
 /* Prints the result as the options say, and releases it; NULL: the refusal was printed. */

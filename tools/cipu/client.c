@@ -98,7 +98,7 @@ json_t *client_call(struct client *client, const char *method, json_t *parameter
     char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
     json_decref(request);
     if (!text)
-        usage_error("%s: expected text in UTF-8", method);
+        unreachable(client->path, strerror(ENOMEM));
     send_all(client, text, strlen(text));
     free(text);
     json_t *reply = receive(client);

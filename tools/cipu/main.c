@@ -166,6 +166,12 @@ int main(int count, char **words)
         help_for(&arguments);
         return EXIT_OK;
     }
+    for (int i = 0; i < arguments.count; i++) {
+        json_t *text = json_string(arguments.words[i]);
+        if (!text)
+            usage_error("argument %d: found bytes that are not UTF-8", i + 1);
+        json_decref(text);
+    }
     if (arguments.count == 0) {
         fputs("cipu: expected a command\nTry 'cipu --help'.\n", stderr);
         return EXIT_WRONG_USAGE;

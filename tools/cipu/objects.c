@@ -68,7 +68,7 @@ int run_function_list(const struct options *options, struct arguments *arguments
 
 static void print_member(const char *prefix, const char *name, const json_t *value)
 {
-    char label[96], text[256];
+    char label[96], text[CELL_BYTES];
     const char *key;
     json_t *member;
     snprintf(label, sizeof(label), "%s%s%s", prefix, prefix[0] ? "." : "", name);

@@ -22,18 +22,18 @@ const json_t *find_key(const json_t *object, const char *path)
     return find_key(json_object_get(object, first), dot + 1);
 }
 
-static const char *list_text(const json_t *list, char text[256])
+static const char *list_text(const json_t *list, char text[CELL_BYTES])
 {
     size_t used = 0;
-    snprintf(text, 256, "-");
-    for (size_t i = 0; i < json_array_size(list) && used < 256; i++) {
+    snprintf(text, CELL_BYTES, "-");
+    for (size_t i = 0; i < json_array_size(list) && used < CELL_BYTES; i++) {
         const char *item = json_string_value(json_array_get(list, i));
-        used += (size_t)snprintf(text + used, 256 - used, "%s%s", i ? "," : "", item ? item : "?");
+        used += (size_t)snprintf(text + used, CELL_BYTES - used, "%s%s", i ? "," : "", item ? item : "?");
     }
     return text;
 }
 
-const char *cell_text(const json_t *value, char text[256])
+const char *cell_text(const json_t *value, char text[CELL_BYTES])
 {
     if (json_is_string(value))
         return json_string_value(value);
@@ -42,9 +42,9 @@ const char *cell_text(const json_t *value, char text[256])
     if (json_is_boolean(value))
         return json_is_true(value) ? "yes" : "no";
     if (json_is_integer(value))
-        snprintf(text, 256, "%lld", (long long)json_integer_value(value));
+        snprintf(text, CELL_BYTES, "%lld", (long long)json_integer_value(value));
     else if (json_is_real(value))
-        snprintf(text, 256, "%.1f", json_real_value(value));
+        snprintf(text, CELL_BYTES, "%.1f", json_real_value(value));
     else
         return "-";
     return text;
@@ -61,7 +61,7 @@ static int fill_table(struct libscols_table *table, const json_t *list, const st
     {
         struct libscols_line *line = scols_table_new_line(table, NULL);
         for (size_t i = 0; line && i < count; i++) {
-            char text[256];
+            char text[CELL_BYTES];
             if (scols_line_set_data(line, i, cell_text(find_key(item, columns[i].key), text)) < 0)
                 return -1;
         }

@@ -36,7 +36,7 @@ static void add_directions(json_t *rows, const char *group, const json_t *list, 
     json_t *item;
     json_array_foreach((json_t *)list, i, item)
     {
-        char text[256], label[160];
+        char text[CELL_BYTES], label[160];
         snprintf(label, sizeof(label), "%s.%.100s", group, cell_text(json_object_get(item, name_key), text));
         add_packets(rows, label, "received", json_object_get(item, "received"));
         add_packets(rows, label, "sent", json_object_get(item, "sent"));
@@ -76,7 +76,7 @@ static json_t *value_rows(const json_t *statistics)
     }
     json_array_foreach(json_object_get(statistics, "functions"), i, value)
     {
-        char text[256], label[160];
+        char text[CELL_BYTES], label[160];
         snprintf(label, sizeof(label), "function.%.100s", cell_text(json_object_get(value, "name"), text));
         for (size_t key = 0; key < sizeof(function_keys) / sizeof(function_keys[0]); key++)
             add_value(rows, label, function_keys[key], json_object_get(value, function_keys[key]));
