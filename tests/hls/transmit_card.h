@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The transmit queues' kernels with their DMA guards, joined as in card.cfg, and a DMA master over the memories of functions.
- * Everything moves by single steps, so that a test chooses the order. CARD_CHECK(condition) is the includer's.
+ * The transmit queues' kernels with their DMA guards, joined as in card.cfg, and a DMA master over the memories of
+ * functions. Everything moves by single steps, so that a test chooses the order. CARD_CHECK(condition) is the
+ * includer's.
  */
 #ifndef CIPU_TEST_TRANSMIT_CARD_H
 #define CIPU_TEST_TRANSMIT_CARD_H
@@ -14,9 +15,8 @@
 #include "tests/hls/stream.h"
 
 /* What functions own, one after the other on the bus. */
-#define MEMORY_BYTES     (1u << 20)
-#define MEMORY_FUNCTIONS 6u
-#define GATHER_MAX       (PACKET_BYTES_MAX + 12u)
+#define MEMORY_BYTES (1u << 21)
+#define GATHER_MAX   (PACKET_BYTES_MAX + 12u)
 
 enum card_channel { CHANNEL_READ, CHANNEL_WRITE, CHANNEL_DATA, CHANNELS };
 
@@ -32,7 +32,8 @@ struct transmit_card {
     struct stream read_data, write_data, done, data;
     struct stream packet, used, completion, alert, packet_alert; /* what comes out */
 
-    uint8_t *memory; /* MEMORY_FUNCTIONS * MEMORY_BYTES, the bus */
+    uint8_t *memory; /* functions * MEMORY_BYTES, the bus */
+    uint32_t functions;
     uint64_t requests[CHANNELS];
     uint64_t windows[CHANNELS];
     /* A test's eyes, and its chance to make a transfer fail. May be NULL. */
@@ -49,10 +50,11 @@ struct transmit_card {
 };
 
 /* Depths: what holds tokens is as deep as in card.cfg, the rest is `shallow`. */
-static inline void transmit_card_open(struct transmit_card *card, uint32_t shallow)
+static inline void transmit_card_open(struct transmit_card *card, uint32_t functions, uint32_t shallow)
 {
     memset(card, 0, sizeof *card);
-    card->memory = calloc(MEMORY_FUNCTIONS, MEMORY_BYTES);
+    card->functions = functions;
+    card->memory = calloc(functions, MEMORY_BYTES);
     stream_open(&card->doorbell, 256, sizeof(struct doorbell));
     stream_open(&card->command, 8, sizeof(struct command_entry));
     stream_open(&card->event, shallow, sizeof(struct queue_event));
@@ -78,10 +80,10 @@ static inline void transmit_card_open(struct transmit_card *card, uint32_t shall
 
 static inline void transmit_card_close(struct transmit_card *card)
 {
-    struct stream *streams[] = {&card->doorbell,   &card->command, &card->event, &card->again,  &card->credit,
-                                &card->fault,      &card->segment, &card->pending, &card->read_data, &card->write_data,
-                                &card->done,       &card->data,    &card->packet, &card->used, &card->completion,
-                                &card->alert,      &card->packet_alert};
+    struct stream *streams[] = {
+        &card->doorbell, &card->command, &card->event,      &card->again,      &card->credit,      &card->fault,
+        &card->segment,  &card->pending, &card->read_data,  &card->write_data, &card->done,        &card->data,
+        &card->packet,   &card->used,    &card->completion, &card->alert,      &card->packet_alert};
     for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
         stream_close(streams[i]);
     for (unsigned i = 0; i < CHANNELS; i++) {
@@ -188,14 +190,15 @@ static inline bool run_guard(struct transmit_card *card, enum card_channel chann
 }
 
 /* Where a request leads, or NULL when it fails. Whatever passed the guard is inside the function's own memory. */
-static inline uint8_t *card_transfer(struct transmit_card *card, enum card_channel channel, const struct dma_request *request)
+static inline uint8_t *card_transfer(struct transmit_card *card, enum card_channel channel,
+                                     const struct dma_request *request)
 {
     CARD_CHECK(!(request->flags & (DMA_WINDOW | DMA_BUS)));
     card->requests[channel]++;
     bool works = !card->transfer || card->transfer(card->context, channel, request);
     if (request->flags & DMA_REFUSED)
         return NULL;
-    CARD_CHECK(request->function < MEMORY_FUNCTIONS && request->length != 0);
+    CARD_CHECK(request->function < card->functions && request->length != 0);
     uint64_t base = (uint64_t)request->function * MEMORY_BYTES;
     CARD_CHECK(request->address >= base && request->length <= MEMORY_BYTES &&
                request->address - base <= MEMORY_BYTES - request->length);
@@ -256,7 +259,8 @@ static inline bool run_data(struct transmit_card *card)
     if (!card->gather_whole) {
         if (!stream_get(&card->request[CHANNEL_DATA], &request))
             return false;
-        CARD_CHECK(!card->gather_open || (request.function == card->gather_function && request.tag == card->gather_tag));
+        CARD_CHECK(!card->gather_open ||
+                   (request.function == card->gather_function && request.tag == card->gather_tag));
         CARD_CHECK(request.length >= 1 && request.length <= GATHER_MAX - card->gathered);
         const uint8_t *from = card_transfer(card, CHANNEL_DATA, &request);
         if (from)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A driver of one transmit queue, written from VIRTIO 1.2 alone: makes packets in descriptor chains of every shape, tells the
- * device when the specification says so, and holds what comes out against what it put in.
+ * A driver of one transmit queue, written from VIRTIO 1.2 alone: makes packets in descriptor chains of every shape,
+ * tells the device when the specification says so, and holds what comes out against what it put in.
  */
 #ifndef CIPU_TEST_TRANSMIT_DRIVER_H
 #define CIPU_TEST_TRANSMIT_DRIVER_H
 
 #include "tests/hls/transmit_card.h"
 
-#define DRIVER_SLOTS         24u
+#define DRIVER_SLOTS         48u
 #define DRIVER_SEGMENTS      256u
 #define DRIVER_ENTRIES_MAX   1024u
 #define DRIVER_DESCRIPTORS   0x0u
@@ -30,9 +30,9 @@ struct driver_packet {
     uint16_t descriptors[DRIVER_SEGMENTS];
     uint32_t bytes; /* of the frame */
     uint32_t segments;
-    uint32_t direct; /* descriptors in the queue's table, with the one that leads to an indirect table */
-    uint32_t table;  /* bytes of the indirect table */
-    uint32_t asked;  /* segments that the card has read */
+    uint32_t direct;  /* descriptors in the queue's table, with the one that leads to an indirect table */
+    uint32_t table;   /* bytes of the indirect table */
+    uint32_t asked;   /* segments that the card has read */
     uint16_t verdict; /* enum queue_fault; FAULT_NONE: it is sent */
     bool sent;
 };
@@ -47,13 +47,15 @@ struct driver {
     uint32_t free_count;
     uint32_t entries;
     uint16_t function, queue, flags, mtu;
-    uint16_t avail;     /* next position of the ring */
-    uint16_t published; /* the index in memory */
-    uint16_t kicked;    /* the index when a kick was considered last */
-    uint16_t position;  /* buffers used, as an index */
+    uint16_t avail;                                            /* next position of the ring */
+    uint16_t published;                                        /* the index in memory */
+    uint16_t kicked;                                           /* the index when a kick was considered last */
+    uint16_t position;                                         /* buffers used, as an index */
     uint32_t made, asking, sent, used, drops_made, drops_seen; /* counts of packets */
     uint32_t kicks;
-    uint32_t plain;  /* bytes of each frame, which has one descriptor and no corner; 0: everything */
+    uint32_t plain;  /* bytes of each frame, without corners; 0: everything */
+    uint32_t pieces; /* descriptors of each plain frame */
+    uint64_t transfers[CHANNELS];
     bool sequential; /* descriptors are taken in order */
     bool rung;       /* a doorbell is on its way to the card */
     bool running;    /* between QUEUE_SET and the completion of QUEUE_STOP */
@@ -135,8 +137,21 @@ static inline uint32_t driver_pick(uint64_t *random, const uint32_t *choices, ui
 static inline void driver_content(struct driver *driver, struct driver_packet *packet)
 {
     uint64_t *random = driver->random;
-    const uint32_t corners[] = {0, 1, 13, 14, 51, 52, 53, 64, 116, 117, 1514, PACKET_BYTES_MAX - 1, PACKET_BYTES_MAX,
-                                driver->mtu + 18u, driver->mtu + 19u};
+    const uint32_t corners[] = {0,
+                                1,
+                                13,
+                                14,
+                                51,
+                                52,
+                                53,
+                                64,
+                                116,
+                                117,
+                                1514,
+                                PACKET_BYTES_MAX - 1,
+                                PACKET_BYTES_MAX,
+                                driver->mtu + 18u,
+                                driver->mtu + 19u};
     uint32_t kind = random_below(random, 16);
     memset(&packet->header, 0, sizeof packet->header);
     packet->bytes = kind < 8    ? 14 + random_below(random, 80)
@@ -167,7 +182,7 @@ static inline void driver_content(struct driver *driver, struct driver_packet *p
 static inline void driver_cut(struct driver *driver, struct driver_packet *packet, uint32_t slot, uint32_t limit)
 {
     uint64_t *random = driver->random;
-    uint32_t left = packet->bytes + 12, kind = driver->plain ? 0 : random_below(random, 6);
+    uint32_t left = packet->bytes + 12, kind = driver->plain ? 6 : random_below(random, 6);
     uint32_t spread = kind == 1 ? 2 : 1 + random_below(random, 1 + limit);
     packet->segments = 0;
     while (left) {
@@ -175,9 +190,9 @@ static inline void driver_cut(struct driver *driver, struct driver_packet *packe
         bool final = packet->segments + 1 == limit;
         if (kind == 1 && packet->segments == 0)
             length = 12; /* the header alone */
-        else if (kind == 2)
+        else if (kind == 2 || (kind == 6 && packet->segments + 1 < driver->pieces))
             length = 1;
-        else if (kind >= 3 && packet->segments + 1 < spread)
+        else if (kind >= 3 && kind <= 5 && packet->segments + 1 < spread)
             length = 1 + random_below(random, left);
         else if (kind == 4)
             length = 1 + random_below(random, 64);
@@ -244,8 +259,8 @@ static inline void driver_indirect(struct driver *driver, struct driver_packet *
     for (uint32_t i = 0; i < count; i++) {
         const struct driver_segment *segment = &packet->segment[first + i];
         bool more = i + 1 < count;
-        driver_descriptor(driver, DRIVER_TABLE(slot), order[i], segment->address, segment->length, more ? VIRTQ_NEXT : 0,
-                          more ? order[i + 1] : (uint32_t)random_next(driver->random));
+        driver_descriptor(driver, DRIVER_TABLE(slot), order[i], segment->address, segment->length,
+                          more ? VIRTQ_NEXT : 0, more ? order[i + 1] : (uint32_t)random_next(driver->random));
     }
 }
 
@@ -378,7 +393,8 @@ static inline void driver_watch(struct driver *driver, enum card_channel channel
 }
 
 /* A whole packet has left the card. */
-static inline void driver_sent(struct driver *driver, const uint8_t *frame, const struct beat_meta *meta, uint32_t bytes)
+static inline void driver_sent(struct driver *driver, const uint8_t *frame, const struct beat_meta *meta,
+                               uint32_t bytes)
 {
     while (driver->sent != driver->made && driver->packets[driver->sent % DRIVER_SLOTS].verdict != FAULT_NONE)
         driver->sent++;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Drivers of several functions on one card, everything in random order, and what leaves the card sorted to whom it belongs. */
+/* Drivers of several functions on one card, everything in random order, and what leaves the card sorted to whom it
+ * belongs. */
 #ifndef CIPU_TEST_TRANSMIT_WORLD_H
 #define CIPU_TEST_TRANSMIT_WORLD_H
 
@@ -7,7 +8,6 @@
 
 struct world {
     struct transmit_card card;
-    struct driver driver[MEMORY_FUNCTIONS];
     uint64_t random;
     uint32_t drivers;
     uint32_t burst; /* most packets that a driver publishes at once */
@@ -16,12 +16,13 @@ struct world {
     uint32_t bytes;
     struct beat_meta first;
     bool inside;
-    struct command_entry answer[MEMORY_FUNCTIONS]; /* the last completion of a driver's command */
-    uint32_t tag[MEMORY_FUNCTIONS];
-    bool waiting[MEMORY_FUNCTIONS];
+    struct command_entry answer[CARD_FUNCTIONS]; /* the last completion of a driver's command */
+    uint32_t tag[CARD_FUNCTIONS];
+    bool waiting[CARD_FUNCTIONS];
     uint32_t tags;
     uint64_t packets; /* that left */
     uint32_t errors;  /* spoilt ones */
+    struct driver driver[];
 };
 
 static bool world_transfer(void *context, enum card_channel channel, const struct dma_request *request)
@@ -29,6 +30,7 @@ static bool world_transfer(void *context, enum card_channel channel, const struc
     struct world *world = context;
     CARD_CHECK(request->function < world->drivers);
     struct driver *driver = &world->driver[request->function];
+    driver->transfers[channel]++;
     if (!driver->wild)
         driver_watch(driver, channel, request);
     return !driver->failing || random_below(&world->random, 60);
@@ -36,9 +38,10 @@ static bool world_transfer(void *context, enum card_channel channel, const struc
 
 static struct world *world_open(uint64_t seed, uint32_t shallow, uint32_t drivers)
 {
-    struct world *world = aligned_alloc(_Alignof(struct world), sizeof *world);
-    memset(world, 0, sizeof *world);
-    transmit_card_open(&world->card, shallow);
+    size_t bytes = (sizeof(struct world) + drivers * sizeof(struct driver) + 63) / 64 * 64;
+    struct world *world = aligned_alloc(64, bytes);
+    memset(world, 0, bytes);
+    transmit_card_open(&world->card, drivers, shallow);
     world->card.transfer = world_transfer;
     world->card.context = world;
     world->random = seed * 0x9e3779b97f4a7c15u + 1;
