@@ -3,3 +3,4 @@ $(eval $(call native_graph,chain,tools/bench/chain.cfg,tools/bench/chain_shell.c
 $(eval $(call library,cipu-graph-run,tools/bench/graph_run.c tools/bench/graph_memory.c))
 $(eval $(call library,bench-chain-graph,build/gen/native_chain.c,-O3))
 $(eval $(call program,bench-chain,tools/bench/chain.c,bench-chain-graph cipu-graph-run))
+$(eval $(call program,flood,tools/bench/flood.c,))
