@@ -26,6 +26,7 @@ struct guest_memory {
     struct interval_map pieces;
     struct memory_files files;
     bool exposed;
+    size_t in_card; /* pieces */
     struct device_memory_messages messages;
     bool has_messages;
     unsigned message_calls;
@@ -69,13 +70,16 @@ static void give_to_card(struct guest_memory *memory, struct piece *piece)
         return;
     piece->in_card = cipu_card_dma_map(memory->card, piece->file->fd, (off_t)piece->offset,
                                        memory->bus_base + piece->range.first, length, piece->protection, NULL) == 0;
+    memory->in_card += piece->in_card;
 }
 
 static void take_from_card(struct guest_memory *memory, struct piece *piece)
 {
-    if (piece->in_card)
-        cipu_card_dma_unmap(memory->card, memory->bus_base + piece->range.first, piece_length(piece));
+    if (!piece->in_card)
+        return;
+    cipu_card_dma_unmap(memory->card, memory->bus_base + piece->range.first, piece_length(piece));
     piece->in_card = false;
+    memory->in_card--;
 }
 
 static void free_piece(struct guest_memory *memory, struct piece *piece)
@@ -199,13 +203,12 @@ bool guest_memory_in_card(struct guest_memory *memory, uint64_t address, uint64_
     return all;
 }
 
-bool guest_memory_outside_card(struct guest_memory *memory, uint64_t address)
+bool guest_memory_any_outside_card(struct guest_memory *memory)
 {
     pthread_mutex_lock(&memory->lock);
-    const struct piece *piece = (const struct piece *)interval_map_find(&memory->pieces, address);
-    bool outside = piece && !piece->in_card;
+    bool any = memory->pieces.count > memory->in_card;
     pthread_mutex_unlock(&memory->lock);
-    return outside;
+    return any;
 }
 
 /* Called with the lock held; waits for the client without it, for the frontend's thread needs it to take memory away.

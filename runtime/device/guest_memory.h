@@ -32,8 +32,8 @@ void guest_memory_expose(struct guest_memory *memory, bool exposed);
 
 /* True when the card sees all bytes of the range. */
 bool guest_memory_in_card(struct guest_memory *memory, uint64_t address, uint64_t length);
-/* True when the address is in a piece that the card does not see. */
-bool guest_memory_outside_card(struct guest_memory *memory, uint64_t address);
+/* True when there are pieces that the card does not see. */
+bool guest_memory_any_outside_card(struct guest_memory *memory);
 
 /* May cross pieces. Aligned accesses of two bytes are single accesses in shared memory. -EFAULT: not there, or not
  * allowed. */

@@ -43,7 +43,6 @@ struct net_queue {
 struct net_fault {
     bool pending;
     uint16_t detail;
-    uint64_t address;
 };
 
 /* What the control queue sets; the worker's, or of whoever holds work_lock. */

@@ -244,14 +244,14 @@ void net_reset(void *device)
     net_worker_resume(net);
 }
 
-/* Buffers in memory that the card does not see: the queue goes on, relayed, after the last buffer that the driver got
- * back. */
+/* An address that the card does not see may be in memory that it cannot see: the queue goes on, relayed, after the last
+ * buffer that the driver got back. The relay finds out whether the address is the guest's. */
 void net_handle_fault(struct virtio_net *net, unsigned queue, const struct net_fault *fault)
 {
     if (net->queues[queue].mode == NET_STOPPED)
         return;
     if (net->queues[queue].mode == NET_RELAYED || fault->detail != FAULT_ADDRESS ||
-        !guest_memory_outside_card(net->memory, fault->address)) {
+        !guest_memory_any_outside_card(net->memory)) {
         virtio_pci_needs_reset(&net->pci);
         return;
     }

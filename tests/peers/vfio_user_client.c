@@ -61,7 +61,8 @@ int vfio_user_client_socket(const char *path)
 
 static uint8_t *find_memory(struct vfio_user_client *client, uint64_t address, uint64_t length)
 {
-    for (unsigned i = 0; i < client->memory_count; i++) {
+    /* The newest first: it may have taken an older one's place. */
+    for (unsigned i = client->memory_count; i-- > 0;) {
         const struct memory *memory = &client->memories[i];
         if (address >= memory->address && length <= memory->length &&
             address - memory->address <= memory->length - length)
@@ -410,6 +411,12 @@ int vfio_user_client_memory(struct vfio_user_client *client, enum vfio_user_memo
     *bytes = memory->bytes;
     if (kind == CLIENT_MEMORY_PAGES)
         return map_pages(client, memory);
+    if (kind == CLIENT_MEMORY_MIXED && length > CLIENT_MIXED_SHARED) {
+        int result = vfio_user_client_dma_map(client, address, CLIENT_MIXED_SHARED, memory->fd, 0, 3);
+        return result ? result
+                      : vfio_user_client_dma_map(client, address + CLIENT_MIXED_SHARED, length - CLIENT_MIXED_SHARED,
+                                                 -1, 0, 3);
+    }
     return vfio_user_client_dma_map(client, address, length, kind == CLIENT_MEMORY_SHARED ? memory->fd : -1, 0, 3);
 }
 

@@ -57,10 +57,11 @@ int vfio_user_client_dma_unmap(struct vfio_user_client *client, uint64_t address
 
 /*
  * Guest memory: `length` bytes (a multiple of 4096) at `address`, mapped here at *bytes and told to the server as one
- * shared piece, as a private one, or as shared pieces of 4 KiB that lie in the file in another order (an emulated
- * IOMMU). Lives until close.
+ * shared piece, as a private one, as shared pieces of 4 KiB that lie in the file in another order (an emulated
+ * IOMMU), or as one shared piece of CLIENT_MIXED_SHARED bytes and a private rest. Lives until close.
  */
-enum vfio_user_memory_kind { CLIENT_MEMORY_SHARED, CLIENT_MEMORY_PRIVATE, CLIENT_MEMORY_PAGES };
+#define CLIENT_MIXED_SHARED 65536u
+enum vfio_user_memory_kind { CLIENT_MEMORY_SHARED, CLIENT_MEMORY_PRIVATE, CLIENT_MEMORY_PAGES, CLIENT_MEMORY_MIXED };
 int vfio_user_client_memory(struct vfio_user_client *client, enum vfio_user_memory_kind kind, uint64_t address,
                             uint64_t length, uint8_t **bytes);
 
