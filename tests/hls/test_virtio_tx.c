@@ -41,14 +41,14 @@ static bool all_used(const struct world *world)
 static void steps(struct world *world, uint32_t count)
 {
     while (count-- > 0)
-        world_step(world);
+        world_step(world, 0);
 }
 
 static void until_used(struct world *world)
 {
     for (uint64_t count = 0; !all_used(world); count++) {
         assert_true(count < 100000000);
-        world_step(world);
+        world_step(world, 0);
     }
     world_finish(world);
 }

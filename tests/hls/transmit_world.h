@@ -289,13 +289,14 @@ static void world_drive(struct world *world, struct driver *driver)
     }
 }
 
-static void world_step(struct world *world)
+/* Something of the card moves, or a driver from `first` on acts. */
+static void world_step(struct world *world, uint32_t first)
 {
     uint32_t what = random_below(&world->random, WORLD_PARTS + 2);
     if (what < WORLD_PARTS)
         world_part(world, what);
     else
-        world_drive(world, &world->driver[random_below(&world->random, world->drivers)]);
+        world_drive(world, &world->driver[first + random_below(&world->random, world->drivers - first)]);
 }
 
 static void world_finish(struct world *world)

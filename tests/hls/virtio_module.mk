@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 # Transmit queues.
-$(eval $(call test,test_virtio_tx,tests/hls/test_virtio_tx.c,))
+$(foreach name,tx tx_faults,$(eval $(call test,test_virtio_$(name),tests/hls/test_virtio_$(name).c,)))
