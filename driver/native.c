@@ -159,7 +159,7 @@ static int open_ports(struct native_card *card, const struct native_uri *uri, st
     for (unsigned i = 0; i < CARD_PORTS; i++) {
         if (card->port_node == NATIVE_NODES_MAX && strcmp(uri->port[i], "none") != 0)
             return cipu_fail(error, -EINVAL, "graph %s has no ports, expected port%u=none", card->graph->name, i);
-        int result = port_open(&card->ports[i], uri->port[i], card->epoll, error);
+        int result = port_open(&card->ports[i], uri->port[i], card->poll_always ? -1 : card->epoll, error);
         if (result < 0)
             return result;
     }

@@ -37,6 +37,8 @@ void port_close(struct port *port)
 int port_watch(struct port *port, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN};
+    if (port->epoll < 0)
+        return 0;
     return epoll_ctl(port->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
