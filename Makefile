@@ -180,6 +180,10 @@ FUZZ_SECONDS ?= 600
 fuzz: setup ## fuzz each parser of foreign bytes (FUZZ_SECONDS=600 each, ONLY=pattern)
 	$(Q)tools/test-run --variants fuzz --fuzz-seconds $(FUZZ_SECONDS) $(if $(ONLY),--only '$(ONLY)')
 
+docs: setup ## draw the pictures in docs/
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 $(B)/bin/cipu-graph
+	$(Q)$(B)/bin/cipu-graph --dot - hls/card.cfg | dot -Tsvg > docs/graph.svg
+
 C_FILES = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 format: ## format all C sources
 	$(Q)clang-format-19 -i $(C_FILES)
@@ -209,4 +213,4 @@ lint-flags:
 	@:$(foreach o,$(filter %.o,$(OBJECTS)),$(if $(filter %.c,$(SOURCE_$(o))),$(info $(SOURCE_$(o)) $(ALL_CFLAGS) $(FLAGS_$(o)))))$(foreach s,$(TOOL_SOURCES),$(info $(s) $(ALL_CFLAGS)))
 
 FORCE:
-.PHONY: all setup run test bench fuzz format format-check lint clean distclean help test-list lint-flags guest FORCE
+.PHONY: all setup run test bench fuzz docs format format-check lint clean distclean help test-list lint-flags guest FORCE
