@@ -523,6 +523,33 @@ static void test_stop_twice(void **context)
     world_close(world);
 }
 
+/* What is still under way from an earlier setting does not touch this one. */
+static void test_stale_tokens(void **context)
+{
+    (void)context;
+    struct world *world = world_open(14, 4, 1);
+    struct driver *driver = &world->driver[0];
+    world_window(world, 0, MEMORY_BYTES);
+    driver_reset(driver, 64, 0);
+    driver->wild = true;
+    world_set(world, driver);
+    world_stop(world, driver);
+    world_set(world, driver);
+    const struct virtq_row *row = &world->card.virtq.rows[driver->queue];
+    struct queue_token token = {.queue = driver->queue, .amount = 50, .generation = (uint8_t)(row->generation - 1)};
+    assert_true(stream_put(&world->card.credit, &token));
+    token.detail = FAULT_ADDRESS;
+    assert_true(stream_put(&world->card.fault, &token));
+    world_settle(world);
+    assert_int_equal(driver->stops, 0);
+    assert_int_equal(row->credit, TRANSMIT_SEGMENTS);
+    token.generation++;
+    assert_true(stream_put(&world->card.fault, &token));
+    world_settle(world);
+    assert_int_equal(driver->stops, 1);
+    world_close(world);
+}
+
 static void test_windows(void **context)
 {
     (void)context;
@@ -542,8 +569,13 @@ static void test_windows(void **context)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_faults),   cmocka_unit_test(test_garbage),    cmocka_unit_test(test_failing_transfers),
-        cmocka_unit_test(test_commands), cmocka_unit_test(test_stop_twice), cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_failing_transfers),
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_stop_twice),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_stale_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,9 @@ struct driver {
     bool wild;       /* hostile: what comes out is not compared */
     bool failing;    /* its transfers fail now and then */
     bool broken;     /* a packet of it left spoilt: nothing may follow */
-    uint32_t stops;  /* EVENT_QUEUE_STOPPED */
+    uint32_t end;    /* that packet */
+    uint32_t drops_end;
+    uint32_t stops; /* EVENT_QUEUE_STOPPED */
     uint16_t fault;
     uint64_t fault_value;
 };
@@ -92,6 +94,7 @@ static inline void driver_reset(struct driver *driver, uint32_t entries, uint16_
     driver->made = driver->asking = driver->sent = driver->used = driver->drops_made = driver->drops_seen = 0;
     driver->stops = 0;
     driver->broken = false;
+    driver->end = driver->drops_end = UINT32_MAX;
     driver->fault = FAULT_NONE;
     driver_put(driver, DRIVER_AVAIL + 2, position);
 }
@@ -392,12 +395,29 @@ static inline void driver_watch(struct driver *driver, enum card_channel channel
     }
 }
 
+static inline void driver_skip_dropped(struct driver *driver)
+{
+    while (driver->sent != driver->made && driver->packets[driver->sent % DRIVER_SLOTS].verdict != FAULT_NONE)
+        driver->sent++;
+}
+
+/* The next packet left spoilt. Its predecessors may still be reported. */
+static inline void driver_spoilt(struct driver *driver)
+{
+    driver_skip_dropped(driver);
+    CARD_CHECK(!driver->broken && driver->sent != driver->made);
+    driver->broken = true;
+    driver->end = driver->sent;
+    driver->drops_end = driver->drops_made;
+    for (uint32_t i = driver->end; i != driver->made; i++)
+        driver->drops_end -= driver->packets[i % DRIVER_SLOTS].verdict != FAULT_NONE;
+}
+
 /* A whole packet has left the card. */
 static inline void driver_sent(struct driver *driver, const uint8_t *frame, const struct beat_meta *meta,
                                uint32_t bytes)
 {
-    while (driver->sent != driver->made && driver->packets[driver->sent % DRIVER_SLOTS].verdict != FAULT_NONE)
-        driver->sent++;
+    driver_skip_dropped(driver);
     CARD_CHECK(!driver->broken && driver->sent != driver->made);
     struct driver_packet *packet = &driver->packets[driver->sent++ % DRIVER_SLOTS];
     bool checksum = packet->header.flags & 1;
@@ -413,7 +433,7 @@ static inline void driver_sent(struct driver *driver, const uint8_t *frame, cons
 
 static inline void driver_used(struct driver *driver, const struct queue_used *used)
 {
-    CARD_CHECK(!driver->broken && driver->used != driver->made);
+    CARD_CHECK(driver->used != driver->made && driver->used < driver->end);
     struct driver_packet *packet = &driver->packets[driver->used % DRIVER_SLOTS];
     CARD_CHECK(used->head == packet->descriptors[0] && used->length == 0);
     CARD_CHECK(packet->sent == (packet->verdict == FAULT_NONE));
@@ -423,7 +443,7 @@ static inline void driver_used(struct driver *driver, const struct queue_used *u
 
 static inline void driver_dropped(struct driver *driver, const struct event_entry *event)
 {
-    CARD_CHECK(!driver->broken && driver->drops_seen != driver->drops_made);
+    CARD_CHECK(driver->drops_seen != driver->drops_made && driver->drops_seen < driver->drops_end);
     uint32_t drop = driver->drops_seen++ % (4 * DRIVER_SLOTS);
     CARD_CHECK(event->detail == driver->verdicts[drop] && event->address == driver->lengths[drop]);
     CARD_CHECK(event->function == driver->function);

@@ -96,8 +96,11 @@ static bool take_packet(struct world *world)
         world_packet(world);
     if (last && beat.meta.error) {
         struct driver *driver = &world->driver[world->first.source_id];
-        CARD_CHECK(driver->running && (driver->wild || driver->failing) && !driver->broken);
-        driver->broken = true;
+        CARD_CHECK(driver->running && (driver->wild || driver->failing));
+        if (driver->wild)
+            driver->broken = true;
+        else
+            driver_spoilt(driver);
         world->errors++;
     }
     if (last)
