@@ -2,5 +2,6 @@
 DEVICE_TEST_LIBS := cipu-test-peers cipu-frontend cipu-device cipu-driver
 DEVICE_TEST_LDLIBS := -ljansson -lpcap
 $(eval $(call program,serve-virtio-net,tests/runtime/device/serve_virtio_net.c,$(DEVICE_TEST_LIBS),$(DEVICE_TEST_LDLIBS)))
-$(eval $(call test,test-virtio-net-traffic,tests/runtime/device/test_virtio_net_traffic.c tests/runtime/device/reflecting_card.c, \
-    $(DEVICE_TEST_LIBS),$(DEVICE_TEST_LDLIBS)))
+$(foreach name,virtio_net_traffic virtio_net_control virtio_pci,$(eval $(call test,test-$(subst _,-,$(name)), \
+    tests/runtime/device/test_$(name).c tests/runtime/device/reflecting_card.c,$(DEVICE_TEST_LIBS),$(DEVICE_TEST_LDLIBS))))
+$(eval $(call test,test-guest-memory,tests/runtime/device/test_guest_memory.c,cipu-device cipu-driver,-lpcap))
