@@ -53,33 +53,36 @@ struct reader {
     struct config_errors *errors;
 };
 
+static void append_error(struct config_errors *errors, const char *line)
+{
+    size_t length = strlen(line);
+    char *text = realloc(errors->text, errors->bytes + length + 2);
+    if (!text)
+        return;
+    memcpy(text + errors->bytes, line, length);
+    memcpy(text + errors->bytes + length, "\n", 2);
+    errors->text = text;
+    errors->bytes += length + 1;
+}
+
 void config_error(struct config_errors *errors, const char *file, unsigned line, const char *key, const char *format,
                   ...)
 {
-    char message[1024];
-    int length = line ? snprintf(message, sizeof(message), "%s:%u: ", file, line)
-                      : snprintf(message, sizeof(message), "%s: ", file);
+    char place[512], what[512], message[1280], number[16] = "";
+    va_list arguments;
     if (++errors->count > CONFIG_ERRORS_MAX + 1)
         return;
-    if (errors->count == CONFIG_ERRORS_MAX + 1) {
-        format = "more errors follow";
-        key = NULL;
-    }
-    if (key && length < (int)sizeof(message))
-        length += snprintf(message + length, sizeof(message) - (size_t)length, "%s: ", key);
-    va_list arguments;
+    if (line)
+        snprintf(number, sizeof(number), ":%u", line);
+    snprintf(place, sizeof(place), "%.400s%s", file, number);
     va_start(arguments, format);
-    if (length < (int)sizeof(message))
-        length += vsnprintf(message + length, sizeof(message) - (size_t)length, format, arguments);
+    vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
-    size_t used = strlen(message);
-    char *text = realloc(errors->text, errors->bytes + used + 2);
-    if (!text)
-        return;
-    memcpy(text + errors->bytes, message, used);
-    memcpy(text + errors->bytes + used, "\n", 2);
-    errors->text = text;
-    errors->bytes += used + 1;
+    if (errors->count == CONFIG_ERRORS_MAX + 1)
+        snprintf(message, sizeof(message), "%s: more errors follow", place);
+    else
+        snprintf(message, sizeof(message), "%s: %.192s%s%s", place, key ? key : "", key ? ": " : "", what);
+    append_error(errors, message);
 }
 
 void config_errors_free(struct config_errors *errors)
@@ -149,7 +152,7 @@ static void read_field(const struct reader *reader, const yaml_node_t *node, con
     }
     size_t index = 0;
     for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top; i++, index++) {
-        char element[160];
+        char element[192];
         snprintf(element, sizeof(element), "%s[%zu]", key, index);
         read_scalar(reader, yaml_document_get_node(reader->document, *i), element, field, item);
     }

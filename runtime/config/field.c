@@ -15,7 +15,7 @@ const char *quote_text(const char *text, size_t length, char quoted[64])
     quoted[at++] = '"';
     for (size_t i = 0; i < shown; i++)
         quoted[at++] = iscntrl((unsigned char)text[i]) ? '?' : text[i];
-    strcpy(quoted + at, length > shown ? "...\"" : "\"");
+    snprintf(quoted + at, 64 - at, "%s", length > shown ? "...\"" : "\"");
     return quoted;
 }
 

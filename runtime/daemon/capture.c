@@ -79,8 +79,11 @@ int daemon_capture_start(struct daemon *daemon, const struct capture_settings *s
     if (fd < 0)
         return fd;
     struct capture *capture = calloc(1, sizeof(*capture));
-    int result = capture ? cipu_card_capture(daemon->card, settings->has_port ? (int)settings->port : -1, fd, error)
-                         : cipu_fail(error, -ENOMEM, "no memory for a capture");
+    if (!capture) {
+        close(fd);
+        return cipu_fail(error, -ENOMEM, "no memory for a capture");
+    }
+    int result = cipu_card_capture(daemon->card, settings->has_port ? (int)settings->port : -1, fd, error);
     if (result < 0) {
         free(capture);
         close(fd);

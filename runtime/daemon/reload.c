@@ -176,7 +176,7 @@ static void remove_functions(struct daemon *daemon, const struct config *config,
             continue;
         if (!wanted || !same_device(wanted, &function->settings)) {
             char name[NET_NAME_BYTES];
-            strcpy(name, function->settings.net.name);
+            memcpy(name, function->settings.net.name, sizeof(name));
             int result = daemon_function_remove(daemon, i, &error);
             count(changes, result, "function", name, &error);
         } else if (net_function_remove(daemon->net, i, &error) < 0) {
@@ -192,7 +192,7 @@ static void change_vpcs(struct daemon *daemon, const struct config *config, stru
     struct cipu_error error;
     for (size_t i = daemon->vpc_count; i-- > 0;) {
         char name[NET_NAME_BYTES];
-        strcpy(name, daemon->vpcs[i].vpc.name);
+        memcpy(name, daemon->vpcs[i].vpc.name, sizeof(name));
         if (!vpc_stays(&daemon->vpcs[i], config))
             count(changes, daemon_vpc_remove(daemon, name, &error), "vpc", name, &error);
     }

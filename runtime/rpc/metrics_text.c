@@ -102,11 +102,13 @@ static void write_labels(const struct metric *metric, const char *own_name, cons
         memcpy(name, label, length);
         name[length] = 0;
         key = strchr(name, '=');
+        if (!key)
+            return;
         *key++ = 0;
         const json_t *value = json_object_get(element, key);
         evbuffer_add_printf(text, "%s%s=\"", separator, name);
         if (strcmp(key, "*") == 0)
-            write_label_value(own_name, text);
+            write_label_value(own_name ? own_name : "", text);
         else if (json_is_string(value))
             write_label_value(json_string_value(value), text);
         else
@@ -155,9 +157,15 @@ static void write_section(const struct metric *metric, json_t *section, struct e
     json_t *element;
     size_t i;
     if (json_is_array(section)) {
-        json_array_foreach(section, i, element) write_sample(metric, NULL, element, text);
+        json_array_foreach(section, i, element)
+        {
+            write_sample(metric, NULL, element, text);
+        }
     } else if (metric->labels) {
-        json_object_foreach(section, name, element) write_sample(metric, name, element, text);
+        json_object_foreach(section, name, element)
+        {
+            write_sample(metric, name, element, text);
+        }
     } else {
         write_sample(metric, NULL, section, text);
     }

@@ -35,7 +35,7 @@ struct rpc_server {
     char path[SOCKET_PATH_BYTES];
     int lock;
     unsigned count;
-    LIST_HEAD(, connection) connections;
+    LIST_HEAD(connection_list, connection) connections;
 };
 
 static void close_connection(struct connection *connection)
@@ -261,8 +261,10 @@ void rpc_server_start(struct rpc_server *server, const struct rpc_service *servi
 
 void rpc_server_close(struct rpc_server *server)
 {
-    while (!LIST_EMPTY(&server->connections))
-        close_connection(LIST_FIRST(&server->connections));
+    for (struct connection *connection = LIST_FIRST(&server->connections), *next; connection; connection = next) {
+        next = LIST_NEXT(connection, link);
+        close_connection(connection);
+    }
     unlink(server->path);
     evconnlistener_free(server->listener);
     unix_socket_unlock(server->path, server->lock);

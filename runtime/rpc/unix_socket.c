@@ -43,7 +43,7 @@ int unix_socket_listen(const char *path, struct cipu_error *error)
     if (strlen(path) >= sizeof(address.sun_path))
         return cipu_fail(error, -ENAMETOOLONG, "found a socket path of %zu bytes, expected at most %zu", strlen(path),
                          sizeof(address.sun_path) - 1);
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     int result = remove_stale(&address, error);
     if (result < 0)
         return result;

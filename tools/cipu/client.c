@@ -32,7 +32,7 @@ struct client *client_open(const struct options *options)
     struct timeval timeout = {.tv_sec = REPLY_TIMEOUT_S};
     if (strlen(options->socket) >= sizeof(address.sun_path))
         usage_error("--socket: expected a path of at most %zu bytes", sizeof(address.sun_path) - 1);
-    strcpy(address.sun_path, options->socket);
+    memcpy(address.sun_path, options->socket, strlen(options->socket) + 1);
     struct client *client = calloc(1, sizeof(*client));
     if (!client)
         unreachable(options->socket, strerror(ENOMEM));
@@ -71,9 +71,10 @@ static json_t *receive(struct client *client)
     while (!(end = client->length ? memchr(client->buffer, '\n', client->length) : NULL)) {
         if (client->length == client->capacity) {
             client->capacity = client->capacity ? 2 * client->capacity : 65536;
-            client->buffer = realloc(client->buffer, client->capacity);
-            if (!client->buffer)
+            char *grown = realloc(client->buffer, client->capacity);
+            if (!grown)
                 unreachable(client->path, strerror(ENOMEM));
+            client->buffer = grown;
         }
         ssize_t got = recv(client->fd, client->buffer + client->length, client->capacity - client->length, 0);
         if (got < 0 && errno == EINTR)

@@ -80,8 +80,11 @@ static void print_member(const char *prefix, const char *name, const json_t *val
             print_member(prefix, item_name, json_array_get(value, i));
         }
     } else if (json_is_object(value)) {
-        json_object_foreach((json_t *)value, key, member) if (strcmp(key, "name") != 0)
-            print_member(label, key, member);
+        json_object_foreach((json_t *)value, key, member)
+        {
+            if (strcmp(key, "name") != 0)
+                print_member(label, key, member);
+        }
     } else {
         printf("%-32s %s\n", label, cell_text(value, text));
     }
@@ -97,7 +100,10 @@ int run_function_show(const struct options *options, struct arguments *arguments
     if (options->json) {
         print_json(result);
     } else {
-        json_object_foreach(result, key, value) print_member("", key, value);
+        json_object_foreach(result, key, value)
+        {
+            print_member("", key, value);
+        }
     }
     json_decref(result);
     return EXIT_OK;

@@ -47,8 +47,14 @@ static json_t *packet_rows(const json_t *statistics)
 {
     json_t *rows = json_array(), *counter;
     const char *name;
-    json_object_foreach(json_object_get(statistics, "card"), name, counter) add_packets(rows, "card", name, counter);
-    json_object_foreach(json_object_get(statistics, "punts"), name, counter) add_packets(rows, "punt", name, counter);
+    json_object_foreach(json_object_get(statistics, "card"), name, counter)
+    {
+        add_packets(rows, "card", name, counter);
+    }
+    json_object_foreach(json_object_get(statistics, "punts"), name, counter)
+    {
+        add_packets(rows, "punt", name, counter);
+    }
     add_directions(rows, "port", json_object_get(statistics, "ports"), "id");
     add_directions(rows, "function", json_object_get(statistics, "functions"), "name");
     return rows;
@@ -60,7 +66,10 @@ static json_t *value_rows(const json_t *statistics)
     json_t *rows = json_array(), *value;
     const char *name;
     size_t i;
-    json_object_foreach(json_object_get(statistics, "net"), name, value) add_value(rows, "net", name, value);
+    json_object_foreach(json_object_get(statistics, "net"), name, value)
+    {
+        add_value(rows, "net", name, value);
+    }
     json_object_foreach(json_object_get(statistics, "rings"), name, value)
     {
         char label[64];

@@ -143,7 +143,11 @@ class Daemon:
         self.process = None
         self.write(config)
         if start:
-            self.start()
+            try:
+                self.start()
+            except Exception:
+                self.__exit__()
+                raise
 
     def __enter__(self):
         return self
