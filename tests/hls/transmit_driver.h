@@ -62,7 +62,7 @@ struct driver {
     bool wild;       /* hostile: what comes out is not compared */
     bool failing;    /* its transfers fail now and then */
     bool broken;     /* a packet of it left spoilt: nothing may follow */
-    uint32_t end;    /* that packet */
+    uint32_t end;    /* the first packet that could not be read */
     uint32_t drops_end;
     uint32_t stops; /* EVENT_QUEUE_STOPPED */
     uint16_t fault;
@@ -395,19 +395,27 @@ static inline void driver_watch(struct driver *driver, enum card_channel channel
     }
 }
 
+/* A transfer fails, just after driver_watch saw it. */
+static inline void driver_failed(struct driver *driver, enum card_channel channel, const struct dma_request *request)
+{
+    uint32_t packet = request->flags & DMA_LAST ? driver->asking - 1 : driver->asking;
+    if (channel == CHANNEL_DATA && packet < driver->end)
+        driver->end = packet;
+}
+
 static inline void driver_skip_dropped(struct driver *driver)
 {
     while (driver->sent != driver->made && driver->packets[driver->sent % DRIVER_SLOTS].verdict != FAULT_NONE)
         driver->sent++;
 }
 
-/* The next packet left spoilt. Its predecessors may still be reported. */
+/* The packet that could not be read left spoilt. Its predecessors may still be reported. */
 static inline void driver_spoilt(struct driver *driver)
 {
-    driver_skip_dropped(driver);
-    CARD_CHECK(!driver->broken && driver->sent != driver->made);
+    CARD_CHECK(!driver->broken && driver->end < driver->made);
+    for (uint32_t i = driver->sent; i < driver->end; i++)
+        CARD_CHECK(driver->packets[i % DRIVER_SLOTS].verdict != FAULT_NONE);
     driver->broken = true;
-    driver->end = driver->sent;
     driver->drops_end = driver->drops_made;
     for (uint32_t i = driver->end; i != driver->made; i++)
         driver->drops_end -= driver->packets[i % DRIVER_SLOTS].verdict != FAULT_NONE;
@@ -418,7 +426,7 @@ static inline void driver_sent(struct driver *driver, const uint8_t *frame, cons
                                uint32_t bytes)
 {
     driver_skip_dropped(driver);
-    CARD_CHECK(!driver->broken && driver->sent != driver->made);
+    CARD_CHECK(driver->sent < driver->made && driver->sent < driver->end);
     struct driver_packet *packet = &driver->packets[driver->sent++ % DRIVER_SLOTS];
     bool checksum = packet->header.flags & 1;
     CARD_CHECK(bytes == packet->bytes && meta->length == bytes);

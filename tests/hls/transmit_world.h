@@ -33,7 +33,10 @@ static bool world_transfer(void *context, enum card_channel channel, const struc
     driver->transfers[channel]++;
     if (!driver->wild)
         driver_watch(driver, channel, request);
-    return !driver->failing || random_below(&world->random, 60);
+    bool fails = driver->failing && random_below(&world->random, 60) == 0;
+    if (fails)
+        driver_failed(driver, channel, request);
+    return !fails;
 }
 
 static struct world *world_open(uint64_t seed, uint32_t shallow, uint32_t drivers)
