@@ -32,6 +32,8 @@ struct function {
     struct virtio_net *device; /* NULL for functions of type access */
     struct vfio_user_server *server;
     atomic_uint_fast64_t queue_stops, packet_drops; /* events of the card */
+    time_t stop_logged;                             /* under functions_lock, as is the next */
+    unsigned stops_unlogged;
 };
 
 struct vpc_record {
@@ -99,7 +101,6 @@ struct function *daemon_function_by_name(struct daemon *daemon, const char *name
 int daemon_function_mtu(struct daemon *daemon, const struct function_settings *settings, struct cipu_error *error);
 int daemon_function_join(struct daemon *daemon, const struct function_settings *settings, struct cipu_error *error);
 void daemon_card_event(void *context, const struct event_entry *event);
-const char *queue_fault_name(unsigned fault);
 
 /* overlay.c */
 int daemon_vpc_add(struct daemon *daemon, const struct net_vpc *vpc, enum origin origin, struct cipu_error *error);

@@ -161,7 +161,7 @@ struct function *daemon_function_by_name(struct daemon *daemon, const char *name
     return NULL;
 }
 
-const char *queue_fault_name(unsigned fault)
+static const char *queue_fault_name(unsigned fault)
 {
     static const char *const names[] = {
         [FAULT_NONE] = "none",
@@ -178,7 +178,24 @@ const char *queue_fault_name(unsigned fault)
     return fault < sizeof(names) / sizeof(names[0]) ? names[fault] : "unknown";
 }
 
-/* On the slow path's thread. A guest may cause events without end: dropped packets are only counted. */
+/* A guest may have its queues stopped as often as it likes: one line a second for each function. */
+static void log_stop(struct function *function, const struct event_entry *event)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (now.tv_sec == function->stop_logged) {
+        function->stops_unlogged++;
+        return;
+    }
+    log_warning("queue stopped by the card",
+                "function=%u\tname=%s\tqueue=%u\tfault=%s\tvalue=0x%" PRIx64 "\tunlogged=%u", event->function,
+                function->settings.net.name, event->queue, queue_fault_name(event->detail), event->address,
+                function->stops_unlogged);
+    function->stop_logged = now.tv_sec;
+    function->stops_unlogged = 0;
+}
+
+/* On the slow path's thread. Dropped packets are only counted. */
 void daemon_card_event(void *context, const struct event_entry *event)
 {
     struct daemon *daemon = context;
@@ -187,14 +204,11 @@ void daemon_card_event(void *context, const struct event_entry *event)
     struct function *function = event->function < CARD_FUNCTIONS ? daemon->functions[event->function] : NULL;
     if (function && event->kind == EVENT_QUEUE_STOPPED) {
         atomic_fetch_add(&function->queue_stops, 1);
+        log_stop(function, event);
         if (function->device)
             virtio_net_queue_fault(function->device, event);
     } else if (function && event->kind == EVENT_PACKET_DROPPED) {
         atomic_fetch_add(&function->packet_drops, 1);
     }
     pthread_mutex_unlock(&daemon->functions_lock);
-    log_write(event->kind == EVENT_QUEUE_STOPPED ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
-              event->kind == EVENT_QUEUE_STOPPED ? "queue stopped by the card" : "card event",
-              "function=%u\tqueue=%u\tkind=%u\tfault=%s\tvalue=0x%" PRIx64, event->function, event->queue, event->kind,
-              queue_fault_name(event->detail), event->address);
 }
