@@ -12,5 +12,6 @@ $(eval $(call library,net-card,tests/hls/net_card.c build/gen/native_net.c build
 $(eval $(call test,test_net,tests/hls/test_net.c,net-card cipu-graph-run))
 $(eval $(call test,test_net_match,tests/hls/test_net_match.c,bench-chain-graph cipu-graph-run))
 $(eval $(call test,test_net_rewrite,tests/hls/test_net_rewrite.c,net-card cipu-graph-run))
-#$(eval $(call program,test-net-pipe,tests/hls/net_pipe.c,net-card cipu-packet cipu-graph-run))
-#$(eval $(call script_test,tests/hls/test_net_scapy.py,$(B)/bin/test-net-pipe))
+$(eval $(call program,test-net-pipe,tests/hls/net_pipe.c,net-card cipu-packet cipu-graph-run))
+$(eval $(call script_test,tests/hls/test_net_scapy.py,$(B)/bin/test-net-pipe))
+$(eval $(call fuzz,fuzz_packet,tests/fuzz/fuzz_packet.c,net-card cipu-packet cipu-graph-run))

@@ -404,7 +404,7 @@ static size_t vxlan(uint8_t *packet, const uint8_t *inner, size_t length, bool o
 static size_t any_packet(struct world *world, uint8_t *packet)
 {
     static const uint8_t protocols[] = {17, 6, 1, 58, 0, 43, 44, 60, 132};
-    uint8_t frame[400];
+    uint8_t frame[400] = {0};
     uint64_t *random = &world->random;
     struct frame_spec spec = {.tags = random_below(random, 3),
                               .version = random_below(random, 5) ? (random_below(random, 2) ? 4 : 6) : 0,
