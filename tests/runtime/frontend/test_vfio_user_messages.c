@@ -308,6 +308,7 @@ static void test_write_multi(void **state)
     assert_int_equal(served->device.writes, 200);
     assert_int_equal(served_command(served, VFIO_USER_REGION_WRITE_MULTI, &request, 8 + request.count * one), 0);
 
+    assert_int_equal(vfio_user_client_read(served->client, 0, 0, back, 4), 0); /* writes are done after their reply */
     unsigned before = served->device.writes;
     request.count = VFIO_USER_WRITE_MULTI_MAX + 1;
     assert_int_equal(served_command(served, VFIO_USER_REGION_WRITE_MULTI, &request, 8 + request.count * one), -EINVAL);
@@ -362,6 +363,8 @@ static void test_descriptors_do_not_leak(void **state)
         exchange.bytes = COMMANDS[i] == VFIO_USER_DEVICE_RESET ? 0 : 24;
         assert_int_not_equal(vfio_user_client_exchange(served->client, COMMANDS[i], &exchange), 0);
     }
+    uint8_t byte; /* they are closed before the next message is looked at */
+    assert_int_equal(vfio_user_client_read(served->client, 0, 0, &byte, 1), 0);
     assert_int_equal(open_descriptors(), before);
     assert_int_equal(served->device.resets, 0);
     for (unsigned i = 0; i < VFIO_USER_MESSAGE_FDS; i++)
