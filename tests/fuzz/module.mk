@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 include $(sort $(wildcard tests/fuzz/*/module.mk))
+$(eval $(call fuzz,fuzz_rings,tests/fuzz/fuzz_rings.c,))
