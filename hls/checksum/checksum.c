@@ -3,8 +3,8 @@
  * Finishes the partial checksums of packets that guests send (virtio 1.2, 5.1.6.2: NEEDS_CSUM), first half: sums each
  * packet from checksum_start to its end (RFC 1071) while its beats go into the FIFO before checksum_insert.
  *
- * The guest has put the sum of the pseudo header where the checksum goes, so it takes part in the sum. UDP alone has its
- * checksum at offset 6; there a result of 0 is stored as 0xffff, as 0 means "none" (RFC 768).
+ * The guest has put the sum of the pseudo header where the checksum goes, so it takes part in the sum. UDP alone has
+ * its checksum at offset 6; there a result of 0 is stored as 0xffff, as 0 means "none" (RFC 768).
  */
 #include "hls/checksum/checksum.h"
 

@@ -7,14 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BEAT_BYTES 64u
+#define BEAT_BYTES       64u
 #define PACKET_BYTES_MAX 9216u /* with Ethernet header, without FCS */
 #define PACKET_BYTES_MIN 14u   /* shorter ones are dropped where they enter */
 
-#define CARD_PORTS 2u
+#define CARD_PORTS     2u
 #define CARD_FUNCTIONS 128u
-#define CARD_QUEUES (2u * CARD_FUNCTIONS) /* queue 2f = receive queue of function f, 2f + 1 = its transmit queue */
-#define FUNCTION_HOST (CARD_FUNCTIONS - 1u) /* the host's own rings; never given to a guest */
+#define CARD_QUEUES    (2u * CARD_FUNCTIONS) /* queue 2f = receive queue of function f, 2f + 1 = its transmit queue */
+#define FUNCTION_HOST  (CARD_FUNCTIONS - 1u) /* the host's own rings; never given to a guest */
 
 /* Where a packet comes from or goes to; `*_id` is the port or function number. */
 enum endpoint {
@@ -30,8 +30,8 @@ enum beat_flags {
     BEAT_ACTION = 4,          /* injected by the host: `action` replaces the lookup */
 };
 
-/* Sideband. Only `bytes` and `last` and `error` hold in every beat; the rest holds in a packet's first beat and is zero in
- * the others. */
+/* Sideband. Only `bytes` and `last` and `error` hold in every beat; the rest holds in a packet's first beat and is zero
+ * in the others. */
 struct beat_meta {
     uint8_t bytes;       /* valid bytes, from byte 0; 64 in every beat but the last, there 1..64 */
     uint8_t last;        /* 1 in the last beat */
@@ -42,7 +42,8 @@ struct beat_meta {
     uint8_t destination; /* enum endpoint; set by rewrite */
     uint16_t source_id;
     uint16_t destination_id;
-    uint16_t checksum_start;  /* or, with BEAT_ACTION, the low half of the action index; on the way to the host, enum punt_reason */
+    uint16_t checksum_start;  /* or, with BEAT_ACTION, the low half of the action index; on the way to the host, enum
+                                 punt_reason */
     uint16_t checksum_offset; /* or, with BEAT_ACTION, the high half of the action index */
 };
 

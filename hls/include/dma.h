@@ -3,12 +3,13 @@
  * Streams between kernels and the shell's DMA master, card memory and MSI-X block.
  *
  * Reads are gathers, writes are scatters: the shell packs the bytes of successive read requests into whole beats until
- * one that carries DMA_LAST, and takes the bytes of successive write requests out of a packed stream of beats. So the byte
- * shifters are in one place and kernels see packets that start at byte 0.
+ * one that carries DMA_LAST, and takes the bytes of successive write requests out of a packed stream of beats. So the
+ * byte shifters are in one place and kernels see packets that start at byte 0.
  *
  * Every DMA channel is independent (its own request, data and done streams): a channel whose data stream is full stops
- * itself alone. Within a channel everything is in order. A write is visible to the guest before its `done` record appears;
- * a read issued after that record sees it (PCIe ordering). Aligned accesses of 2, 4 and 8 bytes are single accesses.
+ * itself alone. Within a channel everything is in order. A write is visible to the guest before its `done` record
+ * appears; a read issued after that record sees it (PCIe ordering). Aligned accesses of 2, 4 and 8 bytes are single
+ * accesses.
  */
 #ifndef CIPU_DMA_H
 #define CIPU_DMA_H
@@ -18,11 +19,12 @@
 #include <stdint.h>
 
 enum dma_flags {
-    DMA_LAST = 1,    /* closes the packet: read: the last beat leaves; write: the rest of the current beat is skipped */
-    DMA_REFUSED = 2, /* set by dma_guard: the address is outside the function's window; the shell must not touch memory */
-    DMA_WINDOW = 4,  /* not a transfer: dma_guard sets the window of `function` to {address = bus base, length = bytes} and
-                        swallows the record */
-    DMA_BUS = 8,     /* a bus address of the host's own rings: dma_guard is not in the way of such channels */
+    DMA_LAST = 1, /* closes the packet: read: the last beat leaves; write: the rest of the current beat is skipped */
+    DMA_REFUSED =
+        2, /* set by dma_guard: the address is outside the function's window; the shell must not touch memory */
+    DMA_WINDOW = 4, /* not a transfer: dma_guard sets the window of `function` to {address = bus base, length = bytes}
+                       and swallows the record */
+    DMA_BUS = 8,    /* a bus address of the host's own rings: dma_guard is not in the way of such channels */
 };
 
 struct dma_request {
@@ -34,8 +36,8 @@ struct dma_request {
     uint8_t reserved[10];
 };
 
-/* Read data is `struct beat` with meta.bytes, last, error and, in the first beat, length and source_id = tag. Segments that
- * are refused or fail deliver zeros and set meta.error in the packet's last beat. */
+/* Read data is `struct beat` with meta.bytes, last, error and, in the first beat, length and source_id = tag. Segments
+ * that are refused or fail deliver zeros and set meta.error in the packet's last beat. */
 
 /* One per write request with DMA_LAST, after all requests of the packet. */
 struct dma_done {
@@ -72,8 +74,8 @@ struct interrupt_request {
 };
 
 #define VECTOR_CONTROL 0u /* + enum host_ring: something was posted */
-#define VECTOR_QUEUE 8u   /* + queue */
-#define CARD_VECTORS (VECTOR_QUEUE + 256u)
+#define VECTOR_QUEUE   8u /* + queue */
+#define CARD_VECTORS   (VECTOR_QUEUE + 256u)
 
 /* A write to a doorbell page (4 KiB each): page = queue, or DOORBELL_HOST + enum host_ring. */
 struct doorbell {
@@ -82,8 +84,8 @@ struct doorbell {
 };
 
 #define DOORBELL_PAGE_BYTES 4096u
-#define DOORBELL_HOST 256u
-#define DOORBELL_PAGES (DOORBELL_HOST + 8u)
+#define DOORBELL_HOST       256u
+#define DOORBELL_PAGES      (DOORBELL_HOST + 8u)
 
 static_assert(sizeof(struct dma_request) == 32, "dma request is 32 bytes");
 static_assert(sizeof(struct dma_done) == 8, "dma done is 8 bytes");

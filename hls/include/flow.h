@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The flow table in card memory: buckets of 8 ways (tag, entry index) -> entries (key, action index, counters) -> actions.
- * Every table is an array of 64-byte lines. Placement is the host's: it hashes with flow_hash (the card uses the same
- * function), writes the entry first and the way last, so a packet sees a flow completely or not at all. To change a flow:
- * write a new entry and swing the way to it (one 8-byte write).
+ * The flow table in card memory: buckets of 8 ways (tag, entry index) -> entries (key, action index, counters) ->
+ * actions. Every table is an array of 64-byte lines. Placement is the host's: it hashes with flow_hash (the card uses
+ * the same function), writes the entry first and the way last, so a packet sees a flow completely or not at all. To
+ * change a flow: write a new entry and swing the way to it (one 8-byte write).
  */
 #ifndef CIPU_FLOW_H
 #define CIPU_FLOW_H
@@ -15,15 +15,15 @@
 #include "hls/include/hls.h"
 
 #define FLOW_BUCKETS_LOG2 18u
-#define FLOW_BUCKETS (1u << FLOW_BUCKETS_LOG2)
-#define FLOW_WAYS 8u
-#define FLOW_ENTRIES (1u << 20)
-#define FLOW_ACTIONS (1u << 16)
+#define FLOW_BUCKETS      (1u << FLOW_BUCKETS_LOG2)
+#define FLOW_WAYS         8u
+#define FLOW_ENTRIES      (1u << 20)
+#define FLOW_ACTIONS      (1u << 16)
 
 /* Card memory, in lines of 64 bytes. */
-#define FLOW_BUCKET_LINE 0u
-#define FLOW_ENTRY_LINE (FLOW_BUCKET_LINE + FLOW_BUCKETS)
-#define FLOW_ACTION_LINE (FLOW_ENTRY_LINE + FLOW_ENTRIES)
+#define FLOW_BUCKET_LINE  0u
+#define FLOW_ENTRY_LINE   (FLOW_BUCKET_LINE + FLOW_BUCKETS)
+#define FLOW_ACTION_LINE  (FLOW_ENTRY_LINE + FLOW_ENTRIES)
 #define CARD_MEMORY_LINES (FLOW_ACTION_LINE + FLOW_ACTIONS)
 
 enum flow_kind {
@@ -33,7 +33,8 @@ enum flow_kind {
 };
 
 /* Ports are zero for protocols without them and for every fragment (first or not). ICMP echo: source_port = identifier,
- * destination_port = type << 8 | code; other ICMP: source_port = 0. All fields big endian as in the packet, but domain. */
+ * destination_port = type << 8 | code; other ICMP: source_port = 0. All fields big endian as in the packet, but domain.
+ */
 struct flow_key {
     uint32_t domain; /* FLOW_DOMAIN_* | number */
     uint8_t source[16];
@@ -47,8 +48,8 @@ struct flow_key {
 };
 
 #define FLOW_DOMAIN_FUNCTION 0x01000000u /* | function: sent by a function */
-#define FLOW_DOMAIN_VNI 0x02000000u      /* | VNI: came in a VXLAN packet for this card's tunnel endpoint */
-#define FLOW_DOMAIN_PORT 0x03000000u     /* | port: plain packet of a port */
+#define FLOW_DOMAIN_VNI      0x02000000u /* | VNI: came in a VXLAN packet for this card's tunnel endpoint */
+#define FLOW_DOMAIN_PORT     0x03000000u /* | port: plain packet of a port */
 
 struct flow_way {
     uint32_t tag;   /* high half of the hash with bit 0 set; 0 = empty */
@@ -64,7 +65,7 @@ struct flow_entry {
     uint32_t action;    /* index of the action */
     uint32_t last_seen; /* card time in ms (wraps) of the newest packet; 0 = none yet */
     uint32_t packets;   /* wraps: read it at least every 10 s */
-    uint64_t bytes;     /* bytes of the packets as they entered, without FCS; unaligned halves in hardware are one word */
+    uint64_t bytes; /* bytes of the packets as they entered, without FCS; unaligned halves in hardware are one word */
 };
 
 enum action_kind {
@@ -79,10 +80,10 @@ enum action_kind {
 enum action_flags {
     ACTION_SET_SOURCE_MAC = 1,
     ACTION_SET_DESTINATION_MAC = 2,
-    ACTION_DECREMENT_TTL = 4,    /* routed: TTL or hop limit <= 1 is punted with PUNT_TTL */
-    ACTION_DONT_FRAGMENT = 8,    /* DF in the outer IPv4 header */
-    ACTION_INHERIT_DSCP = 16,    /* outer DSCP = inner DSCP, else outer_dscp */
-    ACTION_KEEP_UNTAGGED = 32,   /* a VLAN-tagged (inner) frame is dropped, not passed on */
+    ACTION_DECREMENT_TTL = 4,  /* routed: TTL or hop limit <= 1 is punted with PUNT_TTL */
+    ACTION_DONT_FRAGMENT = 8,  /* DF in the outer IPv4 header */
+    ACTION_INHERIT_DSCP = 16,  /* outer DSCP = inner DSCP, else outer_dscp */
+    ACTION_KEEP_UNTAGGED = 32, /* a VLAN-tagged (inner) frame is dropped, not passed on */
 };
 
 /* The source MAC and IP of the outer header are those of the port (command PORT_SET). */
@@ -90,7 +91,8 @@ struct action {
     uint8_t kind;        /* enum action_kind */
     uint8_t destination; /* enum endpoint */
     uint16_t destination_id;
-    uint16_t mtu;   /* largest (inner) packet without Ethernet header; larger ones are punted with PUNT_MTU; 0 = no limit */
+    uint16_t
+        mtu; /* largest (inner) packet without Ethernet header; larger ones are punted with PUNT_MTU; 0 = no limit */
     uint16_t flags; /* enum action_flags */
     uint32_t vni;
     uint8_t destination_mac[6]; /* of the inner frame */

@@ -148,11 +148,12 @@ HLS_INLINE void hls_window(uint8_t *to, uint32_t bytes, const uint8_t *from, uin
     }
 }
 
-/* Declares const uint8_t *name: from[offset..offset+bytes-1], which must lie within from_bytes. As HLS_WINDOW, but natively nothing
- * is copied. */
+/* Declares const uint8_t *name: from[offset..offset+bytes-1], which must lie within from_bytes. As HLS_WINDOW, but
+ * natively nothing is copied. */
 #define HLS_VIEW(name, bytes, from, from_bytes, offset) const uint8_t *name = (from) + (offset)
 
-/* Declares const type *name: the record that begins at byte `from`, which is aligned as the record wants it. In hardware wires. */
+/* Declares const type *name: the record that begins at byte `from`, which is aligned as the record wants it. In
+ * hardware wires. */
 #define HLS_RECORD(type, name, from) const type *name = (const type *)(const void *)(from)
 
 /* Fields of network headers: big endian. */

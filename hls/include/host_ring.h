@@ -2,13 +2,14 @@
 /*
  * The host rings: rings of 64-byte entries in host memory.
  *
- * Producer and consumer indices are free-running 32-bit counts of entries. To the card (COMMAND, INJECT): the host writes
- * entries, then the producer index into the ring's doorbell page; the card reads entries by DMA and writes its consumer
- * index to the ring's index line. From the card (COMPLETION, PUNT, EVENT): the card writes entries, then its producer index to
- * the ring's index line, then raises vector VECTOR_CONTROL + ring; the host writes its consumer index into the ring's doorbell page.
+ * Producer and consumer indices are free-running 32-bit counts of entries. To the card (COMMAND, INJECT): the host
+ * writes entries, then the producer index into the ring's doorbell page; the card reads entries by DMA and writes its
+ * consumer index to the ring's index line. From the card (COMPLETION, PUNT, EVENT): the card writes entries, then its
+ * producer index to the ring's index line, then raises vector VECTOR_CONTROL + ring; the host writes its consumer index
+ * into the ring's doorbell page.
  *
- * A record is one entry, or, for packets, a packet_entry followed by its data in whole entries. The card never waits for
- * the host: what does not fit is dropped as a whole record and counted (struct ring_index.dropped).
+ * A record is one entry, or, for packets, a packet_entry followed by its data in whole entries. The card never waits
+ * for the host: what does not fit is dropped as a whole record and counted (struct ring_index.dropped).
  */
 #ifndef CIPU_HOST_RING_H
 #define CIPU_HOST_RING_H
@@ -17,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RING_ENTRY_BYTES 64u
+#define RING_ENTRY_BYTES      64u
 #define RING_ENTRIES_LOG2_MAX 16u
 
 enum host_ring {
@@ -31,8 +32,9 @@ enum host_ring {
 
 /* The ring's index line in host memory, written by the card. */
 struct ring_index {
-    uint32_t index;   /* consumer (COMMAND, INJECT) or producer (others) */
-    uint32_t dropped; /* records dropped because the ring was full; COMMAND, INJECT: doorbells that contradict the ring */
+    uint32_t index; /* consumer (COMMAND, INJECT) or producer (others) */
+    uint32_t
+        dropped; /* records dropped because the ring was full; COMMAND, INJECT: doorbells that contradict the ring */
     uint8_t reserved[56];
 };
 
@@ -58,18 +60,18 @@ enum command_target {
 enum command_opcode {
     COMMAND_NOP = 0,
     /* TARGET_NET */
-    COMMAND_PORT_SET = 1,       /* index = port, data = struct port_setting */
-    COMMAND_SEED_SET = 2,       /* argument = seed of flow_hash; before the first flow */
-    COMMAND_BUCKET_WRITE = 3,   /* index = bucket, argument = way, data = struct flow_way */
-    COMMAND_FLOW_WRITE = 4,     /* index = entry, data = struct flow_key, then u32 action; counters become 0 */
-    COMMAND_FLOW_READ = 5,      /* index = entry; completion data = the entry's last 20 bytes (action .. bytes), in order */
+    COMMAND_PORT_SET = 1,     /* index = port, data = struct port_setting */
+    COMMAND_SEED_SET = 2,     /* argument = seed of flow_hash; before the first flow */
+    COMMAND_BUCKET_WRITE = 3, /* index = bucket, argument = way, data = struct flow_way */
+    COMMAND_FLOW_WRITE = 4,   /* index = entry, data = struct flow_key, then u32 action; counters become 0 */
+    COMMAND_FLOW_READ = 5, /* index = entry; completion data = the entry's last 20 bytes (action .. bytes), in order */
     COMMAND_ACTION_WRITE = 6,   /* index = action, data = struct action */
     COMMAND_STATISTIC_READ = 7, /* index = counter (enum statistic); completion data = u64 packets, u64 bytes */
     /* TARGET_TX, TARGET_RX, TARGET_TX_USED, TARGET_RX_USED */
     COMMAND_WINDOW_SET = 16, /* index = function, data = struct window_setting */
     COMMAND_QUEUE_SET = 17,  /* index = queue, data = struct queue_setting; the queue must be stopped */
-    COMMAND_QUEUE_STOP = 18, /* index = queue; completes when nothing of the queue is in flight in the target any more; completion
-                                data = struct queue_position */
+    COMMAND_QUEUE_STOP = 18, /* index = queue; completes when nothing of the queue is in flight in the target any more;
+                                completion data = struct queue_position */
     /* TARGET_RX */
     COMMAND_QUEUE_READ = 21, /* index = queue; completion data = struct queue_position */
     COMMAND_FILTER_SET = 19, /* index = function, data = struct filter_setting */
@@ -128,8 +130,8 @@ struct queue_setting {
     uint64_t descriptors; /* guest addresses */
     uint64_t avail;
     uint64_t used;
-    uint32_t entries; /* 2 .. 32768, a power of two */
-    uint16_t flags;   /* enum queue_flags */
+    uint32_t entries;  /* 2 .. 32768, a power of two */
+    uint16_t flags;    /* enum queue_flags */
     uint16_t position; /* avail and used index to start from */
     uint16_t vector;   /* card-wide; 0xffff = none */
     uint16_t function;
@@ -157,13 +159,14 @@ enum filter_flags {
 struct filter_setting {
     uint8_t flags; /* enum filter_flags */
     uint8_t reserved;
-    uint8_t mac[6]; /* the function's own */
+    uint8_t mac[6];        /* the function's own */
     uint8_t table_entries; /* 0 .. 6 */
     uint8_t reserved2[3];
     uint8_t table[6][6];
 };
 
-/* Precedes a packet in the PUNT and INJECT rings; ceil(length / 64) entries of data follow, the last filled with zeros. */
+/* Precedes a packet in the PUNT and INJECT rings; ceil(length / 64) entries of data follow, the last filled with zeros.
+ */
 struct packet_entry {
     uint16_t length; /* PACKET_BYTES_MIN .. PACKET_BYTES_MAX */
     uint8_t reason;  /* PUNT: enum punt_reason */
@@ -199,32 +202,32 @@ enum statistic {
     STATISTIC_DROP_ADDRESS = 8,   /* for another station */
     STATISTIC_DROP_ECN = 9,       /* RFC 6040: outer CE on a packet that is not ECN capable */
     STATISTIC_DROP_VLAN = 10,
-    STATISTIC_DROP_ERROR = 11,    /* spoilt on its way (beat error) */
+    STATISTIC_DROP_ERROR = 11, /* spoilt on its way (beat error) */
     STATISTIC_INJECTED = 12,
-    STATISTIC_PUNT_REASON = 16,      /* + enum punt_reason */
-    STATISTIC_FROM_PORT = 32,        /* + port */
-    STATISTIC_TO_PORT = 48,          /* + port */
-    STATISTIC_FROM_FUNCTION = 256,   /* + function */
-    STATISTIC_TO_FUNCTION = 512,     /* + function */
+    STATISTIC_PUNT_REASON = 16,    /* + enum punt_reason */
+    STATISTIC_FROM_PORT = 32,      /* + port */
+    STATISTIC_TO_PORT = 48,        /* + port */
+    STATISTIC_FROM_FUNCTION = 256, /* + function */
+    STATISTIC_TO_FUNCTION = 512,   /* + function */
     STATISTIC_COUNT = 1024,
 };
 
 enum event_kind {
-    EVENT_QUEUE_STOPPED = 1, /* detail = enum queue_fault */
+    EVENT_QUEUE_STOPPED = 1,  /* detail = enum queue_fault */
     EVENT_PACKET_DROPPED = 2, /* a function's packet: detail = enum queue_fault; the queue goes on */
 };
 
 enum queue_fault {
     FAULT_NONE = 0,
-    FAULT_AVAIL_INDEX = 1,      /* avail index ahead by more than the queue's size */
-    FAULT_DESCRIPTOR_INDEX = 2, /* head or next beyond the table */
-    FAULT_DESCRIPTOR_LOOP = 3,  /* chain longer than the queue, or than TRANSMIT_CHAIN_MAX */
+    FAULT_AVAIL_INDEX = 1,       /* avail index ahead by more than the queue's size */
+    FAULT_DESCRIPTOR_INDEX = 2,  /* head or next beyond the table */
+    FAULT_DESCRIPTOR_LOOP = 3,   /* chain longer than the queue, or than TRANSMIT_CHAIN_MAX */
     FAULT_DESCRIPTOR_LENGTH = 4, /* zero, or a chain longer than a packet may be, or too short for the header */
-    FAULT_INDIRECT = 5,         /* not negotiated, nested, with NEXT, or a length that is no multiple of 16 */
-    FAULT_DIRECTION = 6,        /* a writable descriptor in a transmit chain, a read-only one in a receive chain */
-    FAULT_ADDRESS = 7,          /* DMA refused or failed */
-    FAULT_HEADER = 8,           /* virtio-net header asks for what was not negotiated or points outside the packet */
-    FAULT_SETTING = 9,          /* queue setting inconsistent */
+    FAULT_INDIRECT = 5,          /* not negotiated, nested, with NEXT, or a length that is no multiple of 16 */
+    FAULT_DIRECTION = 6,         /* a writable descriptor in a transmit chain, a read-only one in a receive chain */
+    FAULT_ADDRESS = 7,           /* DMA refused or failed */
+    FAULT_HEADER = 8,            /* virtio-net header asks for what was not negotiated or points outside the packet */
+    FAULT_SETTING = 9,           /* queue setting inconsistent */
 };
 
 struct event_entry {

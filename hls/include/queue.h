@@ -5,8 +5,9 @@
  *   doorbells, commands, DMA answers, own tokens -> queue_events -> virtq -> segments -> virtio_tx or virtio_rx
  *   used elements, commands, DMA answers, own tokens -> used_events -> virtio_used -> used ring, interrupt
  *
- * virtq walks the avail ring and the descriptor chains of 256 queues. A queue has at most one token: a read in flight, a
- * write in flight, or a record in the `again` stream; so these streams need room for CARD_QUEUES records and never block.
+ * virtq walks the avail ring and the descriptor chains of 256 queues. A queue has at most one token: a read in flight,
+ * a write in flight, or a record in the `again` stream; so these streams need room for CARD_QUEUES records and never
+ * block.
  */
 #ifndef CIPU_QUEUE_H
 #define CIPU_QUEUE_H
@@ -20,8 +21,9 @@
 
 #define QUEUE_SIZE_MAX 32768u
 
-/* A receive queue's segments are cached in the card (64 per queue); longer receive chains are used up to their 32nd segment. */
-#define RECEIVE_SEGMENTS 64u
+/* A receive queue's segments are cached in the card (64 per queue); longer receive chains are used up to their 32nd
+ * segment. */
+#define RECEIVE_SEGMENTS  64u
 #define RECEIVE_CHAIN_MAX 32u
 /* A transmit queue may begin a chain while fewer segments than this are on their way. */
 #define TRANSMIT_SEGMENTS 128u
@@ -64,8 +66,8 @@ struct queue_token {
 };
 
 enum segment_kind {
-    SEGMENT_BUFFER = 1,  /* one descriptor: address, length */
-    SEGMENT_ABORT = 2,   /* the chain begun before is withdrawn; flags has LAST */
+    SEGMENT_BUFFER = 1, /* one descriptor: address, length */
+    SEGMENT_ABORT = 2,  /* the chain begun before is withdrawn; flags has LAST */
     /* The others are commands on their way: `entry` is the completion, which the last kernel of the group sends. */
     SEGMENT_SETTING = 3, /* the queue starts: address = queue_setting.flags, length = mtu */
     SEGMENT_WINDOW = 4,  /* address, length, function: goes on to the DMA channels of later kernels */
@@ -74,7 +76,8 @@ enum segment_kind {
 
 enum segment_flags { SEGMENT_FIRST = 1, SEGMENT_LAST = 2 };
 
-/* What virtq tells the kernel behind it: for each queue in the order of its avail ring; chains of several queues mix. */
+/* What virtq tells the kernel behind it: for each queue in the order of its avail ring; chains of several queues mix.
+ */
 struct virtq_segment {
     uint64_t address;
     uint64_t length;

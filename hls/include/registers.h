@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The register file. It describes itself: a list of blocks, each beginning with {type, version, length, next}; software walks
- * it from offset 0 and skips types that it does not know. 32-bit registers, little endian.
+ * The register file. It describes itself: a list of blocks, each beginning with {type, version, length, next}; software
+ * walks it from offset 0 and skips types that it does not know. 32-bit registers, little endian.
  */
 #ifndef CIPU_REGISTERS_H
 #define CIPU_REGISTERS_H
@@ -64,9 +64,9 @@ struct ports_block {
     struct port_registers port[2];
 };
 
-#define CARD_BLOCK_OFFSET 0x000u
-#define RINGS_BLOCK_OFFSET 0x100u
-#define PORTS_BLOCK_OFFSET 0x200u
+#define CARD_BLOCK_OFFSET   0x000u
+#define RINGS_BLOCK_OFFSET  0x100u
+#define PORTS_BLOCK_OFFSET  0x200u
 #define REGISTER_FILE_BYTES 0x1000u
 
 static_assert(sizeof(struct card_block) == 64, "card block");

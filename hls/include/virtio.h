@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Split virtqueues and the virtio-net header: Virtual I/O Device (VIRTIO) 1.2, sections 2.7 and 5.1.6. Little endian. */
+/* Split virtqueues and the virtio-net header: Virtual I/O Device (VIRTIO) 1.2, sections 2.7 and 5.1.6. Little endian.
+ */
 #ifndef CIPU_VIRTIO_H
 #define CIPU_VIRTIO_H
 
@@ -17,18 +18,18 @@ struct virtq_descriptor { /* 2.7.5 */
 };
 
 /* Available ring, 2.7.6: u16 flags, u16 index, u16 ring[size], u16 used_event. */
-#define VIRTQ_AVAIL_FLAGS 0u
-#define VIRTQ_AVAIL_INDEX 2u
-#define VIRTQ_AVAIL_RING 4u
+#define VIRTQ_AVAIL_FLAGS            0u
+#define VIRTQ_AVAIL_INDEX            2u
+#define VIRTQ_AVAIL_RING             4u
 #define VIRTQ_AVAIL_USED_EVENT(size) (4u + 2u * (size))
-#define VIRTQ_AVAIL_NO_INTERRUPT 1u
+#define VIRTQ_AVAIL_NO_INTERRUPT     1u
 
 /* Used ring, 2.7.8: u16 flags, u16 index, {u32 id, u32 length} ring[size], u16 avail_event. */
-#define VIRTQ_USED_FLAGS 0u
-#define VIRTQ_USED_INDEX 2u
-#define VIRTQ_USED_RING 4u
+#define VIRTQ_USED_FLAGS             0u
+#define VIRTQ_USED_INDEX             2u
+#define VIRTQ_USED_RING              4u
 #define VIRTQ_USED_AVAIL_EVENT(size) (4u + 8u * (size))
-#define VIRTQ_USED_NO_NOTIFY 1u
+#define VIRTQ_USED_NO_NOTIFY         1u
 
 struct virtq_used_element {
     uint32_t id;

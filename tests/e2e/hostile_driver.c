@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A driver that breaks every rule of a virtqueue, as a guest with bad intentions would: against a running cipud, over vfio-user.
- * After each attack it resets the device and sends a proper frame: the function must serve an honest driver again.
+ * A driver that breaks every rule of a virtqueue, as a guest with bad intentions would: against a running cipud, over
+ * vfio-user. After each attack it resets the device and sends a proper frame: the function must serve an honest driver
+ * again.
  *
  * usage: hostile_driver SOCKET ROUNDS SEED; exit status 0 when the function survived all attacks
  */
@@ -17,8 +18,8 @@
 
 #define GUEST_ADDRESS 0x100000u
 #define OTHER_ADDRESS 0x40000000u
-#define OTHER_BYTES 0x10000u
-#define FEATURES_ALL UINT64_MAX
+#define OTHER_BYTES   0x10000u
+#define FEATURES_ALL  UINT64_MAX
 
 struct attacker {
     struct vfio_user_client *client;
@@ -35,7 +36,8 @@ static uint64_t random_next(struct attacker *attacker)
     return attacker->random;
 }
 
-/* Rings of a queue: descriptors, avail and used ring as virtio_net_driver lays them out are found by what it told the device. */
+/* Rings of a queue: descriptors, avail and used ring as virtio_net_driver lays them out are found by what it told the
+ * device. */
 struct ring {
     struct virtq_descriptor *descriptors;
     uint8_t *avail;
@@ -75,8 +77,8 @@ static void offer(struct attacker *attacker, unsigned queue, uint16_t head)
     virtio_net_driver_kick(&attacker->driver, queue);
 }
 
-static void describe(struct attacker *attacker, unsigned queue, unsigned at, uint64_t address, uint32_t length, uint16_t flags,
-                     uint16_t next)
+static void describe(struct attacker *attacker, unsigned queue, unsigned at, uint64_t address, uint32_t length,
+                     uint16_t flags, uint16_t next)
 {
     struct virtq_descriptor descriptor = {address, length, flags, next};
     ring_of(attacker, queue).descriptors[at] = descriptor;
@@ -105,8 +107,16 @@ static void attack_loop(struct attacker *attacker, unsigned queue)
 /* Other functions' windows, the host's rings, the ends of the address space. */
 static void attack_address(struct attacker *attacker, unsigned queue)
 {
-    static const uint64_t wild[] = {0, 0x7fff00000000, UINT64_C(1) << 40, UINT64_C(2) << 40, (UINT64_C(127) << 40), ~UINT64_C(0), ~UINT64_C(63),
-                                    GUEST_ADDRESS + DRIVER_MEMORY_BYTES - 1, OTHER_ADDRESS - 1, UINT64_C(1) << 63};
+    static const uint64_t wild[] = {0,
+                                    0x7fff00000000,
+                                    UINT64_C(1) << 40,
+                                    UINT64_C(2) << 40,
+                                    (UINT64_C(127) << 40),
+                                    ~UINT64_C(0),
+                                    ~UINT64_C(63),
+                                    GUEST_ADDRESS + DRIVER_MEMORY_BYTES - 1,
+                                    OTHER_ADDRESS - 1,
+                                    UINT64_C(1) << 63};
     uint16_t write = queue == DRIVER_RECEIVE ? VIRTQ_WRITE : 0;
     describe(attacker, queue, 0, wild[random_next(attacker) % (sizeof wild / sizeof *wild)], 1500, write, 0);
     offer(attacker, queue, 0);
@@ -128,7 +138,8 @@ static void attack_length(struct attacker *attacker, unsigned queue)
 {
     static const uint32_t lengths[] = {0, 1, 11, 12, 13, 25, 9229, 65535, 65536, 0x7fffffff, 0xffffffffu};
     uint16_t write = queue == DRIVER_RECEIVE ? VIRTQ_WRITE : 0;
-    describe(attacker, queue, 0, GUEST_ADDRESS, lengths[random_next(attacker) % (sizeof lengths / sizeof *lengths)], write, 0);
+    describe(attacker, queue, 0, GUEST_ADDRESS, lengths[random_next(attacker) % (sizeof lengths / sizeof *lengths)],
+             write, 0);
     offer(attacker, queue, 0);
 }
 
@@ -224,7 +235,8 @@ static int begin(struct attacker *attacker, const char *path)
 {
     int status = vfio_user_client_connect(path, CLIENT_VERSION_JSON, &attacker->client);
     if (status == 0)
-        status = vfio_user_client_memory(attacker->client, CLIENT_MEMORY_SHARED, GUEST_ADDRESS, DRIVER_MEMORY_BYTES, &attacker->memory);
+        status = vfio_user_client_memory(attacker->client, CLIENT_MEMORY_SHARED, GUEST_ADDRESS, DRIVER_MEMORY_BYTES,
+                                         &attacker->memory);
     if (status == 0)
         status = virtio_net_driver_probe(&attacker->driver, attacker->client);
     if (status == 0)
@@ -255,8 +267,8 @@ int main(int argc, char **argv)
         if (status == 0)
             status = honest(&attacker);
         if (status < 0) {
-            fprintf(stderr, "round %u, before '%s': the device does not serve an honest driver: %s\n", round, attacks[attack].name,
-                    strerror(-status));
+            fprintf(stderr, "round %u, before '%s': the device does not serve an honest driver: %s\n", round,
+                    attacks[attack].name, strerror(-status));
             return 1;
         }
         attacks[attack].run(&attacker, queue);

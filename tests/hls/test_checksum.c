@@ -69,7 +69,8 @@ static void make_packet(struct packet *packet, uint64_t *random, uint32_t length
 static void expect_checksum(struct packet *packet)
 {
     uint32_t place = (uint32_t)packet->meta.checksum_start + packet->meta.checksum_offset;
-    uint16_t sum = plain_sum(packet->data, packet->meta.length, packet->meta.checksum_start, packet->meta.checksum_offset);
+    uint16_t sum =
+        plain_sum(packet->data, packet->meta.length, packet->meta.checksum_start, packet->meta.checksum_offset);
     packet->data[place] = (uint8_t)(sum >> 8);
     packet->data[place + 1] = (uint8_t)sum;
     packet->meta.flags = BEAT_CHECKSUM_VALID;
