@@ -117,10 +117,10 @@ void native_map_free(struct native_card *card)
     atomic_store(&card->map, NULL);
 }
 
-/* The index of the first entry that ends at or after the address. */
-static size_t lower_bound(const struct native_map_table *table, uint64_t address)
+/* The index of the first of `count` entries that ends at or after the address; count = none. */
+static size_t lower_bound(const struct native_map_table *table, size_t count, uint64_t address)
 {
-    size_t low = 0, high = atomic_load_explicit(&table->count, memory_order_acquire);
+    size_t low = 0, high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (table->entry[middle].last < address)
@@ -134,8 +134,10 @@ static size_t lower_bound(const struct native_map_table *table, uint64_t address
 const struct native_map_entry *native_map_find(struct native_card *card, uint64_t address)
 {
     const struct native_map_table *table = card->table;
-    size_t place = lower_bound(table, address);
-    if (place == atomic_load_explicit(&table->count, memory_order_acquire) || table->entry[place].iova > address)
+    /* Read once: another thread may append meanwhile. */
+    size_t count = atomic_load_explicit(&table->count, memory_order_acquire);
+    size_t place = lower_bound(table, count, address);
+    if (place == count || table->entry[place].iova > address)
         return NULL;
     return &table->entry[place];
 }
@@ -231,8 +233,8 @@ int native_dma_map(struct cipu_card *base, int fd, off_t offset, uint64_t iova, 
     struct native_map_entry entry = {iova, iova + (length - 1), mapping};
     pthread_mutex_lock(&card->lock);
     const struct native_map_table *table = atomic_load(&card->map);
-    size_t place = lower_bound(table, iova);
-    if (place < table->count && table->entry[place].iova <= entry.last)
+    size_t count = table->count, place = lower_bound(table, count, iova);
+    if (place < count && table->entry[place].iova <= entry.last)
         result = cipu_fail(error, -EEXIST, "dma_map: 0x%llx..0x%llx overlaps the mapping at 0x%llx",
                            (unsigned long long)iova, (unsigned long long)entry.last,
                            (unsigned long long)table->entry[place].iova);
@@ -241,13 +243,14 @@ int native_dma_map(struct cipu_card *base, int fd, off_t offset, uint64_t iova, 
     pthread_mutex_unlock(&card->lock);
     if (result < 0)
         free_mapping(mapping);
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the table has it */
     return result;
 }
 
 static int remove_entry(struct native_card *card, uint64_t iova, uint64_t length)
 {
     struct native_map_table *table = atomic_load(&card->map);
-    size_t count = table->count, place = lower_bound(table, iova);
+    size_t count = table->count, place = lower_bound(table, count, iova);
     if (!length || place == count || table->entry[place].iova != iova || table->entry[place].last - iova != length - 1)
         return -ENOENT;
     struct native_map_table *smaller = create_table(table->capacity, table->generation + 1);

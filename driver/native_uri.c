@@ -25,7 +25,7 @@ static int parse_option(const char *key, const char *value, struct native_uri *u
         if (strlen(value) >= sizeof uri->port[0])
             return cipu_fail(error, -EINVAL, "card URI: %s is longer than %zu characters", key,
                              sizeof uri->port[0] - 1);
-        strcpy(spec, value);
+        memcpy(spec, value, strlen(value) + 1);
         return 0;
     }
     if (strcmp(key, "poll") == 0) {
@@ -43,7 +43,7 @@ int native_uri_parse(const char *rest, struct native_uri *uri, struct cipu_error
 {
     *uri = (struct native_uri){.cpu = -1};
     for (unsigned i = 0; i < CARD_PORTS; i++)
-        strcpy(uri->port[i], "none");
+        memcpy(uri->port[i], "none", sizeof "none");
     const char *question = strchr(rest, '?');
     if (!question)
         return 0;

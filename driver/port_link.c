@@ -32,7 +32,7 @@ int port_link_open(struct port_link *link, struct port *port, const char *name, 
     link->fd = -1;
     if (!*name || strlen(name) >= IFNAMSIZ)
         return cipu_fail(error, -EINVAL, "port: interface name '%s', expected 1 to %d characters", name, IFNAMSIZ - 1);
-    strcpy(link->name, name);
+    memcpy(link->name, name, strlen(name) + 1);
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
     link->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
     if (link->fd < 0 || bind(link->fd, (struct sockaddr *)&address, sizeof address) < 0)

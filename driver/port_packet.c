@@ -40,8 +40,10 @@ static int open_receive(struct packet_port *state)
     struct packet_ring *ring = &state->receive;
     struct packet_mreq promiscuous = {.mr_ifindex = state->link.index, .mr_type = PACKET_MR_PROMISC};
     ring->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int result = ring->fd < 0 ? -errno : 0;
-    if (result < 0 || (result = packet_option(ring->fd, PACKET_VERSION, TPACKET_V2)) < 0 ||
+    if (ring->fd < 0)
+        return -errno;
+    int result;
+    if ((result = packet_option(ring->fd, PACKET_VERSION, TPACKET_V2)) < 0 ||
         (result = packet_option(ring->fd, PACKET_VNET_HDR, 1)) < 0 ||
         (result = packet_option(ring->fd, PACKET_IGNORE_OUTGOING, 1)) < 0)
         return result;

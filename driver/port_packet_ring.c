@@ -54,9 +54,11 @@ static int ring_open(struct packet_sender *sender, const struct port_link *link)
         return -ENOMEM;
     sender->state = ring;
     sender->fd = ring->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int result = ring->fd < 0 ? -errno : 0;
+    if (ring->fd < 0)
+        return -errno;
+    int result;
     /* PACKET_LOSS: a frame that the interface refuses is lost, as on any wire, and does not stop the ring. */
-    if (result < 0 || (result = packet_option(ring->fd, PACKET_VERSION, TPACKET_V2)) < 0 ||
+    if ((result = packet_option(ring->fd, PACKET_VERSION, TPACKET_V2)) < 0 ||
         (result = packet_option(ring->fd, PACKET_LOSS, 1)) < 0 ||
         (result = packet_option(ring->fd, PACKET_QDISC_BYPASS, 1)) < 0 ||
         (result = packet_ring_open(ring, PACKET_TX_RING, link, 0)) < 0)

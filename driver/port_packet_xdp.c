@@ -94,8 +94,10 @@ static int xdp_open(struct packet_sender *sender, const struct port_link *link)
     if (packet_frame_bytes(link->mtu) != PACKET_FRAME_SMALL)
         return -EMSGSIZE;
     sender->fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
-    int result = sender->fd < 0 ? -errno : 0;
-    if (result < 0 || (result = create_umem(state, sender->fd)) < 0 || (result = create_rings(state, sender->fd)) < 0)
+    if (sender->fd < 0)
+        return -errno;
+    int result;
+    if ((result = create_umem(state, sender->fd)) < 0 || (result = create_rings(state, sender->fd)) < 0)
         return result;
     int bytes = SEND_BUFFER;
     if (setsockopt(sender->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)

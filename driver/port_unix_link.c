@@ -234,7 +234,7 @@ int cable_link_open(struct port *port, const char *path, struct cipu_error *erro
         return cipu_fail(error, -EINVAL, "port unix: path '%s', expected 1 to %zu characters", path,
                          sizeof cable->address.sun_path - 1);
     cable->address.sun_family = AF_UNIX;
-    strcpy(cable->address.sun_path, path);
+    memcpy(cable->address.sun_path, path, strlen(path) + 1);
     int result = connect_or_listen(port);
     if (result < 0)
         return cipu_fail(error, result, "port unix:%s: cannot connect or listen: %s", path, strerror(-result));

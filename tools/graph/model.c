@@ -88,8 +88,8 @@ static void connect_open(struct graph *graph, struct instance *open, struct inst
     const struct port *port = &instance->ports[index];
     char name[512];
     struct port end = *port;
-    end.name =
-        graph_text(graph, name, (size_t)snprintf(name, sizeof name, "%.250s_%.250s", instance->name, port->name));
+    int length = snprintf(name, sizeof name, "%.250s_%.250s", instance->name, port->name);
+    end.name = graph_text(graph, name, (size_t)length);
     end.direction = port->direction == DIRECTION_IN ? DIRECTION_OUT : DIRECTION_IN;
     end.conditional = false;
     size_t last = open->port_count;

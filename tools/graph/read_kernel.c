@@ -108,8 +108,7 @@ static char *read_file(struct graph *graph, const char *path)
     char *text = NULL;
     if (fseek(file, 0, SEEK_END) == 0) {
         long length = ftell(file);
-        rewind(file);
-        if (length >= 0) {
+        if (length >= 0 && fseek(file, 0, SEEK_SET) == 0) {
             text = graph_allocate(graph, (size_t)length + 1);
             text[fread(text, 1, (size_t)length, file)] = 0;
         }
