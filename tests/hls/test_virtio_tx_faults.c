@@ -366,8 +366,8 @@ static void test_garbage(void **context)
             for (uint32_t act = 0; act < 2 * driver->entries; act++)
                 hostile_act(driver);
             world_set(world, driver);
-            uint32_t left = 600 + random_below(&world->random, 2000);
-            while (left-- > 0 && (driver->stops == 0 || left % 64)) {
+            uint32_t acts = 600 + random_below(&world->random, 2000);
+            for (uint32_t act = 0; act < acts && (driver->stops == 0 || act % 64); act++) {
                 run(world, 2, 4);
                 hostile_act(driver);
                 take_doorbell(world, driver);
@@ -399,8 +399,8 @@ static void test_failing_transfers(void **context)
             good_driver(world, driver);
             driver->failing = true;
             world_set(world, driver);
-            uint32_t left = random_below(&world->random, 20000);
-            while (left-- > 0 && driver->stops == 0)
+            uint32_t most = random_below(&world->random, 20000);
+            for (uint32_t act = 0; act < most && driver->stops == 0; act++)
                 run(world, 0, 1);
             run(world, 0, random_below(&world->random, 300));
             if (random_below(&world->random, 2)) {

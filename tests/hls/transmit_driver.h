@@ -188,7 +188,7 @@ static inline void driver_cut(struct driver *driver, struct driver_packet *packe
     uint32_t left = packet->bytes + 12, kind = driver->plain ? 6 : random_below(random, 6);
     uint32_t spread = kind == 1 ? 2 : 1 + random_below(random, 1 + limit);
     packet->segments = 0;
-    while (left) {
+    do {
         uint32_t length = left;
         bool final = packet->segments + 1 == limit;
         if (kind == 1 && packet->segments == 0)
@@ -203,7 +203,7 @@ static inline void driver_cut(struct driver *driver, struct driver_packet *packe
             length = left;
         packet->segment[packet->segments++].length = length;
         left -= length;
-    }
+    } while (left);
     uint32_t address = DRIVER_BUFFERS(slot);
     uint32_t spare = (DRIVER_BUFFER_BYTES - packet->bytes - 12) / packet->segments;
     for (uint32_t i = 0; i < packet->segments; i++) {
