@@ -288,7 +288,10 @@ static void test_cable_nonsense(void **state)
     snprintf(cable, sizeof cable, "unix:%s", path_of("cable3"));
     int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    assert_true(listener >= 0);
+    if (listener < 0) {
+        fail();
+        return;
+    }
     memcpy(address.sun_path, cable + 5, strlen(cable + 5) + 1);
     assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(listen(listener, 4), 0);
@@ -316,7 +319,10 @@ static void test_capture(void **state)
     snprintf(far, sizeof far, "pcap:,%s", path_of("out"));
     struct cipu_card *card = open_card(cable, far);
     FILE *file = fopen(path_of("captured"), "w");
-    assert_non_null(file);
+    if (!file) {
+        fail();
+        return;
+    }
     assert_int_equal(cipu_card_capture(card, 2, fileno(file), &error), -EINVAL);
     assert_int_equal(cipu_card_capture(card, 1, fileno(file), &error), 0);
     assert_int_equal(cipu_card_capture(card, 0, fileno(file), &error), -EBUSY);
