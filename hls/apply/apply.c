@@ -12,12 +12,25 @@ struct apply_state {
     struct apply_port port[CARD_PORTS];
 };
 
+/* By enum action_kind. */
+static const uint8_t apply_operation_of[8] = {
+    REWRITE_DROP, REWRITE_PASS, REWRITE_ENCAPSULATE_IPV4, REWRITE_ENCAPSULATE_IPV6, REWRITE_STRIP, REWRITE_PASS, 0, 0};
+static const uint8_t apply_fate_of[8] = {STATISTIC_DROP_ACTION,  STATISTIC_FORWARDED,    STATISTIC_ENCAPSULATED,
+                                         STATISTIC_ENCAPSULATED, STATISTIC_DECAPSULATED, STATISTIC_PUNTED,
+                                         STATISTIC_DROP_ACTION,  STATISTIC_DROP_ACTION};
+static const uint8_t apply_added_of[8] = {0, 0, ENCAPSULATION_IPV4_BYTES, ENCAPSULATION_IPV6_BYTES, 0, 0, 0, 0};
+static const uint8_t apply_shift_of[8] = {0, 0, 64u - ENCAPSULATION_IPV4_BYTES, 128u - ENCAPSULATION_IPV6_BYTES, 0, 0,
+                                          0, 0};
+
+#define APPLY_KIND(kind)    (1u << (kind))
+#define APPLY_KINDS_TUNNEL  (APPLY_KIND(ACTION_DECAPSULATE) | APPLY_KIND(ACTION_PUNT))
+#define APPLY_KINDS_OUTSIDE (APPLY_KIND(ACTION_FORWARD) | APPLY_KIND(ACTION_PUNT))
+
 struct apply_decision {
     uint8_t operation; /* enum rewrite_operation */
     uint8_t fate;      /* enum statistic */
     uint8_t reason;    /* enum punt_reason */
     bool delivered;    /* as the action says; else dropped or punted as it came */
-    uint32_t added;    /* header bytes */
 };
 
 HLS_INLINE void apply_port_set(struct apply_port *port, const struct packet_match *match)
@@ -50,91 +63,59 @@ HLS_INLINE uint32_t apply_decapsulated_ecn(uint32_t inner, uint32_t outer)
 
 HLS_INLINE struct apply_decision apply_drop(uint8_t fate)
 {
-    struct apply_decision decision = {REWRITE_DROP, fate, PUNT_NONE, false, 0};
+    struct apply_decision decision = {REWRITE_DROP, fate, PUNT_NONE, false};
     return decision;
 }
 
 HLS_INLINE struct apply_decision apply_punt(uint8_t reason)
 {
-    struct apply_decision decision = {REWRITE_PASS, STATISTIC_PUNTED, reason, false, 0};
+    struct apply_decision decision = {REWRITE_PASS, STATISTIC_PUNTED, reason, false};
     return decision;
 }
 
-HLS_INLINE struct apply_decision apply_deliver(uint8_t operation, uint8_t fate, uint32_t added)
+/* Which kinds of action can be done to the packet: a packet in a tunnel can only be decapsulated. */
+HLS_INLINE uint32_t apply_kinds(const struct headers *headers, const struct apply_port *port)
 {
-    struct apply_decision decision = {operation, fate, PUNT_NONE, true, added};
-    return decision;
-}
-
-/* What the kind of action does when nothing stands against it. A packet in a tunnel can only be decapsulated. */
-HLS_INLINE struct apply_decision apply_kind(const struct headers *headers, const struct action *action,
-                                            const struct apply_port *port)
-{
-    bool tunnel = headers->inner != 0;
-    struct apply_decision decision = apply_drop(STATISTIC_DROP_ACTION);
-    if (action->kind == ACTION_ENCAPSULATE_IPV4) {
-        if (!tunnel && port->has_ipv4)
-            decision = apply_deliver(REWRITE_ENCAPSULATE_IPV4, STATISTIC_ENCAPSULATED, ENCAPSULATION_IPV4_BYTES);
-    } else if (action->kind == ACTION_ENCAPSULATE_IPV6) {
-        if (!tunnel && port->has_ipv6)
-            decision = apply_deliver(REWRITE_ENCAPSULATE_IPV6, STATISTIC_ENCAPSULATED, ENCAPSULATION_IPV6_BYTES);
-    } else if (action->kind == ACTION_DECAPSULATE) {
-        if (tunnel)
-            decision = apply_deliver(headers->inner < BEAT_BYTES ? REWRITE_STRIP : REWRITE_STRIP_LONG,
-                                     STATISTIC_DECAPSULATED, 0);
-    } else if (action->kind == ACTION_FORWARD) {
-        if (!tunnel)
-            decision = apply_deliver(REWRITE_PASS, STATISTIC_FORWARDED, 0);
-    } else if (action->kind == ACTION_PUNT) {
-        decision = apply_punt(PUNT_ACTION);
-    }
-    return decision;
-}
-
-/* What may stand against it. */
-HLS_INLINE struct apply_decision apply_checks(const struct headers *headers, const struct action *action,
-                                              struct apply_decision decision)
-{
-    bool ip = headers->match.key.kind != FLOW_NONE;
-    uint32_t length = headers->frame_length;
-    if ((action->flags & ACTION_KEEP_UNTAGGED) != 0 && headers->tags != 0)
-        decision = apply_drop(STATISTIC_DROP_VLAN);
-    else if (headers->outer_ecn == ECN_CONGESTION && ip && (headers->traffic_class & ECN_MASK) == ECN_NOT_CAPABLE)
-        decision = apply_drop(STATISTIC_DROP_ECN);
-    else if ((action->flags & ACTION_DECREMENT_TTL) != 0 && ip && headers->ttl <= 1)
-        decision = apply_punt(PUNT_TTL);
-    else if (length + decision.added > PACKET_BYTES_MAX ||
-             (action->mtu != 0 && length > (uint32_t)action->mtu + headers->network))
-        decision = apply_punt(PUNT_MTU);
-    else if (headers->verdict == VERDICT_ACTION)
-        decision.fate = STATISTIC_INJECTED;
-    return decision;
+    uint32_t over = (port->has_ipv4 ? APPLY_KIND(ACTION_ENCAPSULATE_IPV4) : 0u) |
+                    (port->has_ipv6 ? APPLY_KIND(ACTION_ENCAPSULATE_IPV6) : 0u);
+    return headers->inner != 0 ? APPLY_KINDS_TUNNEL : APPLY_KINDS_OUTSIDE | over;
 }
 
 HLS_INLINE struct apply_decision apply_decide(const struct headers *headers, const struct action *action,
                                               const struct apply_port *port)
 {
-    struct apply_decision decision;
-    if (headers->verdict == VERDICT_DROP) {
+    bool ip = headers->match.key.kind != FLOW_NONE;
+    uint32_t length = headers->frame_length, kind = action->kind & 7u;
+    struct apply_decision decision = {apply_operation_of[kind], apply_fate_of[kind], PUNT_NONE, true};
+    if (HLS_SELDOM(headers->verdict == VERDICT_DROP))
         decision = apply_drop(headers->detail);
-    } else if (headers->verdict == VERDICT_PUNT) {
+    else if (HLS_SELDOM(headers->verdict == VERDICT_PUNT))
         decision = apply_punt(headers->detail);
-    } else {
-        decision = apply_kind(headers, action, port);
-        if (decision.delivered)
-            decision = apply_checks(headers, action, decision);
-    }
+    else if (HLS_SELDOM((apply_kinds(headers, port) >> kind & 1u) == 0))
+        decision = apply_drop(STATISTIC_DROP_ACTION);
+    else if (HLS_SELDOM(kind == ACTION_PUNT))
+        decision = apply_punt(PUNT_ACTION);
+    else if (HLS_SELDOM((action->flags & ACTION_KEEP_UNTAGGED) != 0 && headers->tags != 0))
+        decision = apply_drop(STATISTIC_DROP_VLAN);
+    else if (HLS_SELDOM(headers->outer_ecn == ECN_CONGESTION && ip &&
+                        (headers->traffic_class & ECN_MASK) == ECN_NOT_CAPABLE))
+        decision = apply_drop(STATISTIC_DROP_ECN);
+    else if (HLS_SELDOM((action->flags & ACTION_DECREMENT_TTL) != 0 && ip && headers->ttl <= 1))
+        decision = apply_punt(PUNT_TTL);
+    else if (HLS_SELDOM(length + apply_added_of[kind] > PACKET_BYTES_MAX ||
+                        (action->mtu != 0 && length > (uint32_t)action->mtu + headers->network)))
+        decision = apply_punt(PUNT_MTU);
+    else if (HLS_SELDOM(headers->verdict == VERDICT_ACTION))
+        decision.fate = STATISTIC_INJECTED;
     return decision;
 }
 
+/* The row of a statistic by source or destination. */
 HLS_INLINE uint8_t apply_row(uint32_t endpoint, uint32_t id)
 {
-    uint32_t row = STATISTIC_ROW_NONE;
-    if (endpoint == ENDPOINT_FUNCTION)
-        row = id & (CARD_FUNCTIONS - 1u);
-    else if (endpoint == ENDPOINT_PORT)
-        row = STATISTIC_ROW_PORT + (id & (CARD_PORTS - 1u));
-    return (uint8_t)row;
+    static const uint8_t first[4] = {STATISTIC_ROW_NONE, STATISTIC_ROW_PORT, 0, STATISTIC_ROW_NONE};
+    static const uint8_t mask[4] = {0, CARD_PORTS - 1u, CARD_FUNCTIONS - 1u, 0};
+    return (uint8_t)(first[endpoint & 3u] + (id & mask[endpoint & 3u]));
 }
 
 /* TTL and ECN of the (inner) IP header. */
@@ -144,7 +125,7 @@ HLS_INLINE void apply_ip_edits(struct rewrite_plan *plan, const struct headers *
     uint32_t ecn = headers->traffic_class & ECN_MASK;
     uint32_t new_ecn = headers->inner != 0 ? apply_decapsulated_ecn(ecn, headers->outer_ecn) : ecn;
     bool decrement = (action->flags & ACTION_DECREMENT_TTL) != 0;
-    if (headers->match.key.kind != FLOW_NONE && (decrement || new_ecn != ecn)) {
+    if (headers->match.key.kind != FLOW_NONE && (decrement || HLS_SELDOM(new_ecn != ecn))) {
         uint32_t shift = ipv6 ? 4u : 0u; /* the traffic class lies across two bytes of the IPv6 header */
         uint32_t before = headers->second_byte;
         uint32_t after = (before & ~(ECN_MASK << shift) & 0xffu) | new_ecn << shift;
@@ -170,36 +151,36 @@ HLS_INLINE struct encapsulation apply_values(const struct headers *headers, cons
 
 /* What is particular to each operation; returns the packet's length as it leaves. */
 HLS_INLINE uint32_t apply_operation(struct rewrite_command *command, const struct headers *headers,
-                                    const struct action *action, const struct apply_port *port,
-                                    const struct apply_decision *decision)
+                                    const struct action *action, const struct apply_port *port)
 {
     struct rewrite_plan *plan = &command->plan;
-    uint32_t length = headers->meta.length + decision->added;
-    if (decision->operation == REWRITE_ENCAPSULATE_IPV4) {
+    uint32_t kind = action->kind & 7u, added = apply_added_of[kind];
+    uint32_t length = headers->frame_length + added;
+    plan->network = (uint8_t)(added + headers->network);
+    plan->shift = apply_shift_of[kind];
+    if (kind == ACTION_ENCAPSULATE_IPV4) {
         struct encapsulation values = apply_values(headers, action);
         encapsulation_ipv4(command->header, action, port, &values);
-        plan->shift = 64u - ENCAPSULATION_IPV4_BYTES;
-    } else if (decision->operation == REWRITE_ENCAPSULATE_IPV6) {
+    } else if (kind == ACTION_ENCAPSULATE_IPV6) {
         struct encapsulation values = apply_values(headers, action);
         encapsulation_ipv6(command->header, action, port, &values);
-        plan->shift = 128u - ENCAPSULATION_IPV6_BYTES;
-    } else if (decision->operation != REWRITE_PASS) {
-        if ((uint32_t)headers->inner + headers->frame_length != length)
+    } else if (kind == ACTION_DECAPSULATE) {
+        if ((uint32_t)headers->inner + length != headers->meta.length)
             plan->edits |= EDIT_CUT;
+        if (headers->inner >= BEAT_BYTES)
+            plan->operation = REWRITE_STRIP_LONG;
         plan->shift = headers->inner & (BEAT_BYTES - 1u);
-        length = headers->frame_length;
     }
-    plan->network = (uint8_t)(decision->added + headers->network);
     return length;
 }
 
-/* The first beat's sideband; on the way to the host it says why. The rewriter sets bytes, last and error. */
+/* The first beat's sideband; on the way to the host it says why. The rewriter sets `last` and `error`. */
 HLS_INLINE void apply_meta(struct beat_meta *meta, const struct headers *headers, const struct action *action,
                            const struct apply_decision *decision, uint32_t length)
 {
     bool punted = decision->fate == STATISTIC_PUNTED;
     HLS_COPY(meta, &headers->meta, sizeof *meta); /* source and source_id stay */
-    meta->bytes = 0;
+    meta->bytes = (uint8_t)(length < BEAT_BYTES ? length : BEAT_BYTES);
     meta->last = 0;
     meta->error = 0;
     meta->flags = headers->meta.flags & BEAT_CHECKSUM_VALID;
@@ -207,7 +188,7 @@ HLS_INLINE void apply_meta(struct beat_meta *meta, const struct headers *headers
     meta->destination = punted ? (uint8_t)ENDPOINT_HOST : action->destination;
     meta->destination_id = punted ? (uint16_t)0 : action->destination_id;
     meta->checksum_start = PUNT_NONE;
-    if (meta->destination == ENDPOINT_HOST)
+    if (HLS_SELDOM(meta->destination == ENDPOINT_HOST))
         meta->checksum_start = punted ? decision->reason : (uint16_t)PUNT_ACTION;
     meta->checksum_offset = 0;
 }
@@ -220,19 +201,19 @@ HLS_INLINE void apply_packet(const struct apply_state *state, const struct heade
     struct apply_decision decision = apply_decide(headers, action, port);
 
     HLS_ZERO(command, sizeof *command);
+    plan->operation = decision.operation;
     uint32_t length = headers->meta.length;
-    if (decision.delivered) {
+    if (!HLS_SELDOM(!decision.delivered)) {
         plan->edits = action->flags & (EDIT_SOURCE_MAC | EDIT_DESTINATION_MAC);
         HLS_COPY(plan->destination_mac, action->destination_mac, 6);
         HLS_COPY(plan->source_mac, action->source_mac, 6);
-        length = apply_operation(command, headers, action, port, &decision);
+        length = apply_operation(command, headers, action, port);
         apply_ip_edits(plan, headers, action);
         plan->fate.destination_row = apply_row(action->destination, action->destination_id);
     } else {
         plan->fate.destination_row = STATISTIC_ROW_NONE;
     }
     apply_meta(&plan->meta, headers, action, &decision, length);
-    plan->operation = decision.operation;
     plan->fate.kind = FATE_PACKET;
     plan->fate.fate = decision.fate;
     plan->fate.reason = decision.reason;
@@ -262,7 +243,7 @@ STEP(apply, struct apply_state *state, STREAM_IN(struct headers, in), STREAM_IN(
     STREAM_READ(struct headers, headers, in);
     STREAM_READ(struct memory_line, found, line);
     STREAM_OPEN(struct rewrite_command, command, out);
-    if (headers->verdict == VERDICT_COMMAND) {
+    if (HLS_SELDOM(headers->verdict == VERDICT_COMMAND)) {
         apply_command(state, headers, command);
     } else {
         HLS_RECORD(struct action, action, found->data);

@@ -108,6 +108,9 @@ HLS_INLINE void hls_copy_out(const void *record, struct hls_port *port, uint64_t
 #define HLS_COPY(to, from, bytes) memcpy((to), (from), (bytes))
 #define HLS_ZERO(to, bytes)       memset((to), 0, (bytes))
 
+/* A condition that seldom holds: natively what depends on it goes out of the way. */
+#define HLS_SELDOM(condition) __builtin_expect(!!(condition), 0)
+
 typedef uint8_t hls_vector __attribute__((vector_size(64), aligned(1), may_alias));
 
 /* to[0..63] = bytes shift..shift+63 of the 128 bytes {first, second}; shift is a constant 0..64. */

@@ -17,6 +17,18 @@ HLS_INLINE bool match_entry_same(const struct flow_key *a, const struct flow_key
     return difference == 0;
 }
 
+/* True: the record ends here, as it has written its action. */
+HLS_INLINE bool match_entry_command(const struct headers *headers, struct memory_request *asked, struct headers *out)
+{
+    bool write = headers->verdict == VERDICT_WRITE && headers->opcode == COMMAND_ACTION_WRITE;
+    memory_request_fill(asked, FLOW_ACTION_LINE + (headers->hash & (FLOW_ACTIONS - 1u)),
+                        write ? MEMORY_WRITE : MEMORY_READ);
+    asked->bytes = sizeof(struct action);
+    HLS_COPY(asked->data, &headers->match, sizeof(struct action));
+    HLS_COPY(out, headers, sizeof *out);
+    return write;
+}
+
 STEP(match_entry, STREAM_IN(struct headers, in), STREAM_IN(struct memory_line, line),
      STREAM_OUT(struct memory_request, count), STREAM_OUT(struct memory_request, request),
      STREAM_OUT(struct headers, out))
@@ -25,38 +37,34 @@ STEP(match_entry, STREAM_IN(struct headers, in), STREAM_IN(struct memory_line, l
                 STREAM_CAN_WRITE(out));
     STREAM_READ(struct headers, headers, in);
     STREAM_READ(struct memory_line, entry, line);
-    HLS_RECORD(struct packet_match, found, entry->data);
-    bool command = headers->verdict == VERDICT_COMMAND || headers->verdict == VERDICT_WRITE;
-    bool write = headers->verdict == VERDICT_WRITE && headers->opcode == COMMAND_ACTION_WRITE;
-    bool lookup = headers->verdict == VERDICT_LOOKUP;
-    bool hit = lookup && match_entry_same(&found->key, &headers->match.key);
-    uint32_t action = command ? headers->hash : hit ? found->action : headers->match.action;
-
-    bool tell = headers->verdict == VERDICT_COMMAND && headers->opcode == COMMAND_FLOW_READ;
-    if (hit || tell) {
-        uint32_t index = (tell ? headers->hash : headers->tag) & (FLOW_ENTRIES - 1u);
-        STREAM_OPEN(struct memory_request, counted, count);
-        memory_request_fill(counted, FLOW_ENTRY_LINE + index, tell ? MEMORY_READ : MEMORY_COUNT);
-        counted->amount = headers->meta.length;
-        STREAM_PUSH(struct memory_request, counted, count);
-    }
-
+    STREAM_OPEN(struct memory_request, counted, count);
     STREAM_OPEN(struct memory_request, asked, request);
-    memory_request_fill(asked, FLOW_ACTION_LINE + (action & (FLOW_ACTIONS - 1u)), write ? MEMORY_WRITE : MEMORY_READ);
-    if (write) {
-        asked->bytes = sizeof(struct action);
-        HLS_COPY(asked->data, &headers->match, sizeof(struct action));
-    }
-    STREAM_PUSH(struct memory_request, asked, request);
-
-    if (!write) {
-        STREAM_OPEN(struct headers, matched, out);
+    STREAM_OPEN(struct headers, matched, out);
+    bool ends = false, counts = false;
+    if (HLS_SELDOM(headers->verdict >= VERDICT_COMMAND)) {
+        ends = match_entry_command(headers, asked, matched);
+        counts = headers->verdict == VERDICT_COMMAND && headers->opcode == COMMAND_FLOW_READ;
+        memory_request_fill(counted, FLOW_ENTRY_LINE + (headers->hash & (FLOW_ENTRIES - 1u)), MEMORY_READ);
+    } else {
+        HLS_RECORD(struct packet_match, found, entry->data);
+        uint32_t action = headers->match.action;
         HLS_COPY(matched, headers, sizeof *matched);
-        if (lookup && !hit) {
-            matched->verdict = VERDICT_PUNT;
-            matched->detail = PUNT_MISS;
+        if (headers->verdict == VERDICT_LOOKUP) {
+            counts = match_entry_same(&found->key, &headers->match.key);
+            action = found->action;
+            memory_request_fill(counted, FLOW_ENTRY_LINE + headers->tag, MEMORY_COUNT);
+            counted->amount = headers->meta.length;
+            if (HLS_SELDOM(!counts)) {
+                matched->verdict = VERDICT_PUNT;
+                matched->detail = PUNT_MISS;
+            }
         }
-        STREAM_PUSH(struct headers, matched, out);
+        memory_request_fill(asked, FLOW_ACTION_LINE + (action & (FLOW_ACTIONS - 1u)), MEMORY_READ);
     }
+    if (counts)
+        STREAM_PUSH(struct memory_request, counted, count);
+    STREAM_PUSH(struct memory_request, asked, request);
+    if (!HLS_SELDOM(ends))
+        STREAM_PUSH(struct headers, matched, out);
     STEP_END;
 }

@@ -16,36 +16,42 @@ HLS_INLINE uint64_t match_way_find(const struct memory_line *line, uint32_t tag)
     return found;
 }
 
+/* True: the record ends here, as it has written its entry. */
+HLS_INLINE bool match_way_command(const struct headers *headers, struct memory_request *asked, struct headers *out)
+{
+    bool write = headers->verdict == VERDICT_WRITE && headers->opcode == COMMAND_FLOW_WRITE;
+    memory_request_fill(asked, FLOW_ENTRY_LINE + (headers->hash & (FLOW_ENTRIES - 1u)),
+                        write ? MEMORY_WRITE : MEMORY_READ);
+    asked->bytes = sizeof(struct flow_entry);
+    HLS_COPY(asked->data, &headers->match, sizeof headers->match); /* the counters become 0 */
+    HLS_COPY(out, headers, sizeof *out);
+    return write;
+}
+
 STEP(match_way, STREAM_IN(struct headers, in), STREAM_IN(struct memory_line, line),
      STREAM_OUT(struct memory_request, request), STREAM_OUT(struct headers, out))
 {
     STREAM_WAIT(STREAM_CAN_READ(in) && STREAM_CAN_READ(line) && STREAM_CAN_WRITE(request) && STREAM_CAN_WRITE(out));
     STREAM_READ(struct headers, headers, in);
     STREAM_READ(struct memory_line, bucket, line);
-    bool command = headers->verdict == VERDICT_COMMAND || headers->verdict == VERDICT_WRITE;
-    bool write = headers->verdict == VERDICT_WRITE && headers->opcode == COMMAND_FLOW_WRITE;
-    uint64_t found = match_way_find(bucket, headers->tag);
-    uint32_t entry = (command ? headers->hash : (uint32_t)(found >> 32)) & (FLOW_ENTRIES - 1u);
-
     STREAM_OPEN(struct memory_request, asked, request);
-    memory_request_fill(asked, FLOW_ENTRY_LINE + entry, write ? MEMORY_WRITE : MEMORY_READ);
-    if (write) {
-        asked->bytes = sizeof(struct flow_entry);
-        HLS_COPY(asked->data, &headers->match, sizeof headers->match);
+    STREAM_OPEN(struct headers, matched, out);
+    bool ends = false;
+    if (HLS_SELDOM(headers->verdict >= VERDICT_COMMAND)) {
+        ends = match_way_command(headers, asked, matched);
+    } else {
+        uint64_t found = match_way_find(bucket, headers->tag);
+        uint32_t entry = (uint32_t)(found >> 32) & (FLOW_ENTRIES - 1u);
+        memory_request_fill(asked, FLOW_ENTRY_LINE + entry, MEMORY_READ);
+        HLS_COPY(matched, headers, sizeof *matched);
+        matched->tag = entry;
+        if (HLS_SELDOM(found == 0 && headers->verdict == VERDICT_LOOKUP)) {
+            matched->verdict = VERDICT_PUNT;
+            matched->detail = PUNT_MISS;
+        }
     }
     STREAM_PUSH(struct memory_request, asked, request);
-
-    if (!write) {
-        STREAM_OPEN(struct headers, matched, out);
-        HLS_COPY(matched, headers, sizeof *matched);
-        if (!command) {
-            matched->tag = entry;
-            if (headers->verdict == VERDICT_LOOKUP && found == 0) {
-                matched->verdict = VERDICT_PUNT;
-                matched->detail = PUNT_MISS;
-            }
-        }
+    if (!HLS_SELDOM(ends))
         STREAM_PUSH(struct headers, matched, out);
-    }
     STEP_END;
 }

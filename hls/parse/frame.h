@@ -47,7 +47,7 @@ HLS_INLINE bool frame_ipv4_checksum_right(const uint8_t *header, uint32_t header
     HLS_COPY(word, header, FRAME_IP_BYTES);
     for (uint32_t i = 0; i < 5; i++)
         sum += word[i];
-    if (header_bytes > 20) {
+    if (HLS_SELDOM(header_bytes > 20)) {
         for (uint32_t i = 5; i < FRAME_IP_BYTES / 4; i++)
             sum += 4 * i < header_bytes ? word[i] : 0u;
     }
@@ -61,15 +61,15 @@ HLS_INLINE void frame_ipv4(struct frame *frame, struct headers *headers, struct 
 {
     uint32_t header_bytes = (ip[0] & 15u) * 4u;
     uint32_t total = hls_be16(ip + 2);
-    if (remaining < 20)
+    if (HLS_SELDOM(remaining < 20))
         frame->fault = STATISTIC_DROP_TRUNCATED;
-    else if (ip[0] >> 4 != 4 || header_bytes < 20)
+    else if (HLS_SELDOM(ip[0] >> 4 != 4 || header_bytes < 20))
         frame->fault = STATISTIC_DROP_MALFORMED;
-    else if (remaining < header_bytes)
+    else if (HLS_SELDOM(remaining < header_bytes))
         frame->fault = STATISTIC_DROP_TRUNCATED;
-    else if (total < header_bytes || total > remaining)
+    else if (HLS_SELDOM(total < header_bytes || total > remaining))
         frame->fault = STATISTIC_DROP_MALFORMED;
-    else if (!frame_ipv4_checksum_right(ip, header_bytes))
+    else if (HLS_SELDOM(!frame_ipv4_checksum_right(ip, header_bytes)))
         frame->fault = STATISTIC_DROP_CHECKSUM;
     frame->options = header_bytes > 20;
     headers->traffic_class = ip[1];
@@ -142,7 +142,7 @@ HLS_INLINE void frame_ipv6(struct frame *frame, struct headers *headers, struct 
 HLS_INLINE void frame_tcp(struct frame *frame, struct flow_key *key, const uint8_t *header, uint32_t payload)
 {
     uint32_t header_bytes = (uint32_t)(header[12] >> 4) * 4u;
-    if (header_bytes < 20 || header_bytes > payload)
+    if (HLS_SELDOM(header_bytes < 20 || header_bytes > payload))
         frame->fault = STATISTIC_DROP_MALFORMED;
     HLS_COPY(key->source_port, header, 2);
     HLS_COPY(key->destination_port, header + 2, 2);
@@ -152,7 +152,7 @@ HLS_INLINE void frame_tcp(struct frame *frame, struct flow_key *key, const uint8
 HLS_INLINE void frame_udp(struct frame *frame, struct flow_key *key, const uint8_t *header, uint32_t payload)
 {
     uint32_t length = hls_be16(header + 4);
-    if (length < 8 || length > payload)
+    if (HLS_SELDOM(length < 8 || length > payload))
         frame->fault = STATISTIC_DROP_MALFORMED;
     HLS_COPY(key->source_port, header, 2);
     HLS_COPY(key->destination_port, header + 2, 2);
@@ -174,9 +174,9 @@ HLS_INLINE void frame_transport(struct frame *frame, struct headers *headers, co
     bool udp = walk->protocol == IP_PROTOCOL_UDP;
     bool icmp = walk->protocol == (key->kind == FLOW_IPV4 ? IP_PROTOCOL_ICMP : IP_PROTOCOL_ICMPV6);
     if (tcp || udp || icmp) {
-        if (walk->payload < (tcp ? 20u : 8u)) {
+        if (HLS_SELDOM(walk->payload < (tcp ? 20u : 8u))) {
             frame->fault = STATISTIC_DROP_TRUNCATED;
-        } else if (walk->offset + FRAME_TRANSPORT_BYTES > room) {
+        } else if (HLS_SELDOM(walk->offset + FRAME_TRANSPORT_BYTES > room)) {
             frame->beyond = 1;
         } else {
             HLS_VIEW(header, FRAME_TRANSPORT_BYTES, bytes, room, walk->offset);
@@ -208,7 +208,7 @@ HLS_INLINE struct frame frame_parse(struct headers *headers, const uint8_t *byte
     }
     headers->network = (uint8_t)network;
     headers->frame_length = (uint16_t)length;
-    if (length < network) {
+    if (HLS_SELDOM(length < network)) {
         frame.fault = STATISTIC_DROP_TRUNCATED;
     } else if (type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6) {
         struct frame_walk walk;

@@ -70,11 +70,11 @@ HLS_INLINE bool parse_discovery(const struct headers *headers)
 /* What is decided the same for any frame; `bytes` are its own. */
 HLS_INLINE void parse_common(struct headers *headers, struct frame frame, const uint8_t *bytes)
 {
-    if (frame.fault != 0)
+    if (HLS_SELDOM(frame.fault != 0))
         parse_verdict(headers, VERDICT_DROP, frame.fault);
-    else if (headers->match.key.kind == FLOW_NONE || (bytes[0] & 1u) != 0 || parse_discovery(headers))
+    else if (HLS_SELDOM(headers->match.key.kind == FLOW_NONE || (bytes[0] & 1u) != 0 || parse_discovery(headers)))
         parse_verdict(headers, VERDICT_PUNT, PUNT_CONTROL);
-    else if (frame.beyond)
+    else if (HLS_SELDOM(frame.beyond))
         parse_verdict(headers, VERDICT_PUNT, PUNT_OPTIONS);
 }
 
@@ -166,7 +166,7 @@ HLS_INLINE void parse_packet(const struct parse_state *state, const struct windo
         headers->match.key.domain = FLOW_DOMAIN_FUNCTION | (window->meta.source_id & (CARD_FUNCTIONS - 1u));
         parse_from_function(headers, frame, window->data);
     }
-    if (window->meta.flags & BEAT_ACTION)
+    if (HLS_SELDOM(window->meta.flags & BEAT_ACTION))
         parse_injected(headers);
 }
 
@@ -190,7 +190,7 @@ STEP(parse, struct parse_state *state, STREAM_IN(struct window, in), STREAM_OUT(
     STREAM_WAIT(STREAM_CAN_READ(in) && STREAM_CAN_WRITE(out));
     STREAM_READ(struct window, window, in);
     STREAM_OPEN(struct headers, headers, out);
-    if (window->meta.source == ENDPOINT_NONE)
+    if (HLS_SELDOM(window->meta.source == ENDPOINT_NONE))
         parse_command(state, window, headers);
     else
         parse_packet(state, window, headers);

@@ -123,48 +123,44 @@ HLS_INLINE void rewrite_tell(struct fate *told, const struct rewrite_plan *plan,
     }
 }
 
-/* A packet's first beat `current` and its command: the first beat to leave, but for edits. Returns whether there is one
- * yet. */
-HLS_INLINE bool rewrite_start(struct rewrite_state *state, uint8_t *to, const uint8_t *current,
-                              const struct rewrite_command *order)
+/* The first beat to leave, but for edits, out of the packet's first beat and its command. */
+HLS_INLINE void rewrite_first_data(struct rewrite_state *state, uint8_t *to, const uint8_t *current,
+                                   const struct rewrite_command *order)
 {
-    uint32_t operation = order->plan.operation;
-    if (operation == REWRITE_ENCAPSULATE_IPV4) {
+    if (order->plan.operation == REWRITE_ENCAPSULATE_IPV4) {
         HLS_ALIGN(to, order->header + BEAT_BYTES, current, 64 - ENCAPSULATION_IPV4_BYTES);
-    } else if (operation == REWRITE_ENCAPSULATE_IPV6) {
+    } else if (order->plan.operation == REWRITE_ENCAPSULATE_IPV6) {
         HLS_ALIGN(to, order->header, order->header + BEAT_BYTES, 128 - ENCAPSULATION_IPV6_BYTES);
         HLS_COPY(state->header, order->header + BEAT_BYTES, BEAT_BYTES);
     } else {
         HLS_COPY(to, current, BEAT_BYTES);
     }
-    return operation != REWRITE_DROP && operation < REWRITE_STRIP;
 }
 
-/* The beat that leaves in the other phases, but for edits. Returns whether there is one. */
-HLS_INLINE bool rewrite_continue(const struct rewrite_state *state, uint8_t *to, const uint8_t *current)
+/* The beat that leaves in later phases, but for edits. */
+HLS_INLINE void rewrite_later_data(const struct rewrite_state *state, uint8_t *to, const uint8_t *current)
 {
-    if (state->phase == REWRITE_SECOND)
-        HLS_ALIGN(to, state->header, state->previous, 128 - ENCAPSULATION_IPV6_BYTES);
-    else if (state->phase == REWRITE_TAIL)
+    if (HLS_SELDOM(state->phase == REWRITE_TAIL))
         HLS_COPY(to, state->previous, BEAT_BYTES);
+    else if (HLS_SELDOM(state->phase == REWRITE_SECOND))
+        HLS_ALIGN(to, state->header, state->previous, 128 - ENCAPSULATION_IPV6_BYTES);
     else if (state->plan.shift == 0)
         HLS_COPY(to, current, BEAT_BYTES);
     else
         rewrite_align(to, state->previous, current, state->plan.shift);
-    return state->phase != REWRITE_SKIP && state->phase != REWRITE_DISCARD;
 }
 
-/* The phase after one in which a beat left that was not the last, or none. */
-HLS_INLINE uint8_t rewrite_next_phase(uint32_t phase, uint32_t operation, bool ended)
+/* The phase after the first beat, when more is to leave or to come. */
+HLS_INLINE uint8_t rewrite_second_phase(uint32_t operation, uint32_t ended)
 {
-    uint8_t next = ended ? REWRITE_FLUSH : REWRITE_BODY;
-    if (operation == REWRITE_DROP)
-        next = ended ? REWRITE_START : REWRITE_DISCARD;
-    else if (phase == REWRITE_START && operation == REWRITE_ENCAPSULATE_IPV6)
-        next = REWRITE_SECOND;
-    else if (phase == REWRITE_START && operation == REWRITE_STRIP_LONG && !ended)
-        next = REWRITE_SKIP;
-    return next;
+    uint8_t phase = ended ? REWRITE_FLUSH : REWRITE_BODY;
+    if (HLS_SELDOM(operation == REWRITE_ENCAPSULATE_IPV6))
+        phase = REWRITE_SECOND;
+    else if (HLS_SELDOM(operation == REWRITE_STRIP_LONG && !ended))
+        phase = REWRITE_SKIP;
+    else if (HLS_SELDOM(operation == REWRITE_DROP))
+        phase = ended ? REWRITE_START : REWRITE_DISCARD;
+    return phase;
 }
 
 HLS_INLINE void rewrite_edit(uint8_t *data, const struct rewrite_plan *plan, uint32_t next)
@@ -175,84 +171,115 @@ HLS_INLINE void rewrite_edit(uint8_t *data, const struct rewrite_plan *plan, uin
         rewrite_second_beat(data, plan);
 }
 
+/* The last beat to leave. It does when the packet's last beat has come; until then it is held. Returns whether it
+ * leaves. */
+HLS_INLINE bool rewrite_last(struct rewrite_state *state, struct beat *made, uint32_t remaining)
+{
+    bool wrong = remaining > BEAT_BYTES; /* the packet was shorter than it said */
+    uint32_t bytes = wrong ? BEAT_BYTES : remaining;
+    state->error |= wrong;
+    if (HLS_SELDOM(state->plan.edits & EDIT_CUT))
+        rewrite_cut(made->data, bytes);
+    made->meta.bytes = (uint8_t)bytes;
+    made->meta.last = 1;
+    made->meta.error = state->error;
+    state->phase = REWRITE_START;
+    if (HLS_SELDOM(!state->ended)) {
+        HLS_COPY(state->previous, made->data, BEAT_BYTES);
+        state->remaining = remaining;
+        state->phase = REWRITE_TAIL;
+    }
+    return state->ended;
+}
+
+/* A packet's first beat and its command. Returns whether `made` leaves. */
+HLS_INLINE bool rewrite_begin(struct rewrite_state *state, struct beat *made, const uint8_t *current,
+                              const struct rewrite_command *order)
+{
+    uint32_t operation = order->plan.operation, remaining = order->plan.meta.length;
+    bool leaves = operation != REWRITE_DROP && operation < REWRITE_STRIP;
+    HLS_COPY(&state->plan, &order->plan, sizeof state->plan);
+    HLS_COPY(&made->meta, &order->plan.meta, sizeof made->meta);
+    rewrite_first_data(state, made->data, current, order);
+    state->next = REWRITE_NEXT_FIRST;
+    if (leaves) {
+        bool edits = order->plan.edits != 0;
+        if (edits)
+            rewrite_first_beat(made->data, &order->plan);
+        state->next = edits ? REWRITE_NEXT_SECOND : REWRITE_NEXT_PLAIN;
+    }
+    if (leaves && remaining <= BEAT_BYTES) {
+        state->next = REWRITE_NEXT_FIRST; /* should it be held */
+        leaves = rewrite_last(state, made, remaining);
+    } else {
+        HLS_COPY(state->previous, current, BEAT_BYTES);
+        state->remaining = leaves ? remaining - BEAT_BYTES : remaining;
+        state->phase = rewrite_second_phase(operation, state->ended);
+    }
+    return leaves;
+}
+
+/* Later beats of a packet, or what is left of it. Returns whether `made` leaves. */
+HLS_INLINE bool rewrite_go_on(struct rewrite_state *state, struct beat *made, const uint8_t *current)
+{
+    uint32_t phase = state->phase, next = state->next, remaining = state->remaining;
+    bool leaves = true;
+    rewrite_later_data(state, made->data, current);
+    HLS_ZERO(&made->meta, sizeof made->meta);
+    if (HLS_SELDOM(next == REWRITE_NEXT_FIRST))
+        HLS_COPY(&made->meta, &state->plan.meta, sizeof made->meta);
+    if (HLS_SELDOM(next != REWRITE_NEXT_PLAIN && state->plan.edits != 0 && phase != REWRITE_TAIL))
+        rewrite_edit(made->data, &state->plan, next);
+    if (HLS_SELDOM(phase == REWRITE_SKIP || phase == REWRITE_DISCARD)) {
+        leaves = false;
+        HLS_COPY(state->previous, current, BEAT_BYTES);
+        if (phase == REWRITE_SKIP)
+            state->phase = state->ended ? REWRITE_FLUSH : REWRITE_BODY;
+        else
+            state->phase = state->ended ? REWRITE_START : REWRITE_DISCARD;
+    } else if (remaining > BEAT_BYTES && phase != REWRITE_FLUSH) {
+        made->meta.bytes = BEAT_BYTES;
+        if (!HLS_SELDOM(phase == REWRITE_SECOND))
+            HLS_COPY(state->previous, current, BEAT_BYTES);
+        state->remaining = remaining - BEAT_BYTES;
+        state->next = next == REWRITE_NEXT_FIRST ? REWRITE_NEXT_SECOND : REWRITE_NEXT_PLAIN;
+        state->phase = state->ended ? REWRITE_FLUSH : REWRITE_BODY;
+    } else {
+        leaves = rewrite_last(state, made, remaining);
+    }
+    return leaves;
+}
+
 STEP(rewrite, struct rewrite_state *state, STREAM_IN_COND(struct beat, in),
      STREAM_IN_COND(struct rewrite_command, command), STREAM_OUT(struct beat, out), STREAM_OUT(struct fate, fate))
 {
     STREAM_WAIT((state->phase >= REWRITE_SECOND || STREAM_CAN_READ(in)) &&
                 (state->phase != REWRITE_START || STREAM_CAN_READ(command)) && STREAM_CAN_WRITE(out) &&
                 STREAM_CAN_WRITE(fate));
-    const struct rewrite_plan *plan = &state->plan;
     const uint32_t phase = state->phase;
-    uint32_t remaining = state->remaining, next = state->next, ended = state->ended, error = state->error;
     uint8_t current[BEAT_BYTES];
     if (phase < REWRITE_SECOND) {
         STREAM_READ(struct beat, beat, in);
         HLS_COPY(current, beat->data, BEAT_BYTES);
-        ended = beat->meta.last;
-        error = beat->meta.last & beat->meta.error;
+        state->ended = beat->meta.last;
+        state->error = beat->meta.last & beat->meta.error;
     } else {
         HLS_ZERO(current, BEAT_BYTES);
     }
 
     STREAM_OPEN(struct beat, made, out);
-    bool ready; /* `made` is the next beat to leave */
+    bool leaves;
     if (phase == REWRITE_START) {
         STREAM_READ(struct rewrite_command, order, command);
-        HLS_COPY(&state->plan, &order->plan, sizeof state->plan);
-        HLS_COPY(&made->meta, &order->plan.meta, sizeof made->meta);
-        remaining = order->plan.meta.length;
-        next = REWRITE_NEXT_FIRST;
-        ready = rewrite_start(state, made->data, current, order);
+        leaves = rewrite_begin(state, made, current, order);
     } else {
-        ready = rewrite_continue(state, made->data, current);
-        if (next == REWRITE_NEXT_FIRST)
-            HLS_COPY(&made->meta, &plan->meta, sizeof made->meta);
-        else
-            HLS_ZERO(&made->meta, sizeof made->meta);
+        leaves = rewrite_go_on(state, made, current);
     }
-    if (plan->edits != 0 && ready && phase != REWRITE_TAIL)
-        rewrite_edit(made->data, plan, next);
-
-    if (ready && remaining > BEAT_BYTES && phase != REWRITE_FLUSH) {
-        made->meta.bytes = BEAT_BYTES;
-        if (phase != REWRITE_SECOND)
-            HLS_COPY(state->previous, current, BEAT_BYTES);
-        state->remaining = remaining - BEAT_BYTES;
-        state->next =
-            next == REWRITE_NEXT_FIRST && plan->edits != 0 ? (uint8_t)REWRITE_NEXT_SECOND : (uint8_t)REWRITE_NEXT_PLAIN;
-        state->phase = rewrite_next_phase(phase, plan->operation, ended);
+    if (leaves)
         STREAM_PUSH(struct beat, made, out);
-    } else if (ready) {
-        /* A flush that leaves bytes over: the packet was shorter than it said. */
-        const bool wrong = remaining > BEAT_BYTES;
-        const uint32_t bytes = wrong ? BEAT_BYTES : remaining;
-        error |= wrong;
-        if (plan->edits & EDIT_CUT)
-            rewrite_cut(made->data, bytes);
-        made->meta.bytes = (uint8_t)bytes;
-        made->meta.last = 1;
-        made->meta.error = (uint8_t)error;
-        if (ended) {
-            state->phase = REWRITE_START;
-            STREAM_PUSH(struct beat, made, out);
-        } else {
-            HLS_COPY(state->previous, made->data, BEAT_BYTES);
-            state->remaining = remaining;
-            state->next = (uint8_t)next;
-            state->phase = REWRITE_TAIL;
-        }
-    } else {
-        HLS_COPY(state->previous, current, BEAT_BYTES);
-        state->remaining = remaining;
-        state->next = (uint8_t)next;
-        state->phase = rewrite_next_phase(phase, plan->operation, ended);
-    }
-    state->ended = (uint8_t)ended;
-    state->error = (uint8_t)error;
-
-    if (state->phase == REWRITE_START && plan->fate.kind != FATE_UNTOLD) {
+    if (state->phase == REWRITE_START && state->plan.fate.kind != FATE_UNTOLD) {
         STREAM_OPEN(struct fate, told, fate);
-        rewrite_tell(told, plan, error);
+        rewrite_tell(told, &state->plan, state->error);
         STREAM_PUSH(struct fate, told, fate);
     }
     STEP_END;

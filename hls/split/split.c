@@ -27,30 +27,27 @@ STEP(split, struct split_state *state, STREAM_IN(struct beat, in), STREAM_OUT(st
 
     bool last = beat->meta.last != 0;
     uint32_t beats = state->beats;
-    if (last ? beats < SPLIT_BEATS : beats == SPLIT_BEATS - 1u) {
-        STREAM_OPEN(struct window, opened, window);
-        if (beats == 0) {
-            HLS_COPY(opened->data, beat->data, BEAT_BYTES);
-            HLS_ZERO(opened->data + BEAT_BYTES, 2 * BEAT_BYTES);
-            HLS_COPY(&opened->meta, &beat->meta, sizeof opened->meta);
-        } else if (beats == 1) {
-            HLS_COPY(opened->data, state->held[0], BEAT_BYTES);
-            HLS_COPY(opened->data + BEAT_BYTES, beat->data, BEAT_BYTES);
-            HLS_ZERO(opened->data + 2 * BEAT_BYTES, BEAT_BYTES);
-            HLS_COPY(&opened->meta, &state->meta, sizeof opened->meta);
-        } else {
-            HLS_COPY(opened->data, state->held[0], BEAT_BYTES);
-            HLS_COPY(opened->data + BEAT_BYTES, state->held[1], BEAT_BYTES);
-            HLS_COPY(opened->data + 2 * BEAT_BYTES, beat->data, BEAT_BYTES);
-            HLS_COPY(&opened->meta, &state->meta, sizeof opened->meta);
-        }
-        STREAM_PUSH(struct window, opened, window);
-    } else if (beats == 0) {
+    STREAM_OPEN(struct window, opened, window);
+    if (beats == 0) {
+        HLS_COPY(opened->data, beat->data, BEAT_BYTES);
+        HLS_ZERO(opened->data + BEAT_BYTES, 2 * BEAT_BYTES);
+        HLS_COPY(&opened->meta, &beat->meta, sizeof opened->meta);
         HLS_COPY(state->held[0], beat->data, BEAT_BYTES);
         HLS_COPY(&state->meta, &beat->meta, sizeof state->meta);
-    } else if (beats == 1) {
-        HLS_COPY(state->held[1], beat->data, BEAT_BYTES);
+    } else if (beats < SPLIT_BEATS) {
+        HLS_COPY(opened->data, state->held[0], BEAT_BYTES);
+        if (beats == 1) {
+            HLS_COPY(opened->data + BEAT_BYTES, beat->data, BEAT_BYTES);
+            HLS_ZERO(opened->data + 2 * BEAT_BYTES, BEAT_BYTES);
+            HLS_COPY(state->held[1], beat->data, BEAT_BYTES);
+        } else {
+            HLS_COPY(opened->data + BEAT_BYTES, state->held[1], BEAT_BYTES);
+            HLS_COPY(opened->data + 2 * BEAT_BYTES, beat->data, BEAT_BYTES);
+        }
+        HLS_COPY(&opened->meta, &state->meta, sizeof opened->meta);
     }
+    if (beats < SPLIT_BEATS && (last || beats == SPLIT_BEATS - 1u))
+        STREAM_PUSH(struct window, opened, window);
     state->beats = (uint8_t)(last ? 0u : beats < SPLIT_BEATS ? beats + 1u : beats);
     STEP_END;
 }

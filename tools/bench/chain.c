@@ -27,13 +27,13 @@ extern const struct native_graph native_graph_chain;
 struct chain {
     struct graph_run *run;
     struct hls_fifo *packets, *out, *counters;
-    uint32_t length;           /* of the packets */
+    uint32_t length, rest;     /* of the packets; of the one that is being made */
     uint8_t first[BEAT_BYTES]; /* their first beat but for the addresses and ports */
     uint32_t checksum;         /* sum of the IP header's words but for those */
     uint64_t random;
-    uint64_t limit;            /* packets to make in all */
-    uint64_t made, beat, gone; /* packets made, next beat of the current one, packets that have left */
-    uint64_t bytes;            /* that have left */
+    uint64_t limit;      /* packets to make in all */
+    uint64_t made, gone; /* packets made, packets that have left */
+    uint64_t bytes;      /* that have left */
     uint8_t *sink;
     uint32_t sink_at;
 };
@@ -57,30 +57,18 @@ static struct tuple tuple_of(uint32_t flow)
                           (uint16_t)(bits >> 32), (uint16_t)(bits >> 48)};
 }
 
-static void put16(uint8_t *to, uint32_t value)
-{
-    to[0] = (uint8_t)(value >> 8);
-    to[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *to, uint32_t value)
-{
-    put16(to, value >> 16);
-    put16(to + 2, value & 0xffff);
-}
-
 static void prepare(struct chain *chain, uint32_t length)
 {
     static const uint8_t macs[12] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
     uint8_t *frame = chain->first;
     memset(frame, 0, BEAT_BYTES);
     memcpy(frame, macs, 12);
-    put16(frame + 12, 0x0800);
+    hls_put_be16(frame + 12, 0x0800);
     frame[14] = 0x45;
-    put16(frame + 16, length - 14);
+    hls_put_be16(frame + 16, length - 14);
     frame[22] = 64;
     frame[23] = 17;
-    put16(frame + 38, length - 34);
+    hls_put_be16(frame + 38, length - 34);
     chain->length = length;
     chain->checksum = 0;
     for (unsigned i = 14; i < 34; i += 2)
@@ -96,11 +84,11 @@ static void make_first(struct chain *chain, struct beat *beat)
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     memcpy(beat->data, chain->first, BEAT_BYTES);
-    put16(beat->data + 24, ~sum);
-    put32(beat->data + 26, tuple.source);
-    put32(beat->data + 30, tuple.destination);
-    put16(beat->data + 34, tuple.source_port);
-    put16(beat->data + 36, tuple.destination_port);
+    hls_put_be16(beat->data + 24, ~sum);
+    hls_put_be32(beat->data + 26, tuple.source);
+    hls_put_be32(beat->data + 30, tuple.destination);
+    hls_put_be16(beat->data + 34, tuple.source_port);
+    hls_put_be16(beat->data + 36, tuple.destination_port);
     beat->meta =
         (struct beat_meta){.length = (uint16_t)chain->length, .source = ENDPOINT_FUNCTION, .source_id = FUNCTION};
 }
@@ -110,18 +98,19 @@ static unsigned source(void *context, unsigned budget)
     struct chain *chain = context;
     struct hls_port port = hls_write_begin(chain->packets);
     unsigned done = 0;
-    uint32_t beats = (chain->length + BEAT_BYTES - 1) / BEAT_BYTES;
     for (; done < budget && chain->made < chain->limit && !hls_at_limit(&port); done++) {
         struct beat *beat = hls_slot(&port, HLS_SLOT_BYTES(struct beat));
-        if (chain->beat == 0) {
+        if (chain->rest == 0) {
             make_first(chain, beat);
+            chain->rest = chain->length;
         } else {
             memset(beat, 0, sizeof *beat);
         }
-        bool last = ++chain->beat == beats;
+        bool last = chain->rest <= BEAT_BYTES;
+        uint32_t bytes = last ? chain->rest : BEAT_BYTES;
         beat->meta.last = last;
-        beat->meta.bytes = (uint8_t)(last ? chain->length - (beats - 1) * BEAT_BYTES : BEAT_BYTES);
-        chain->beat = last ? 0 : chain->beat;
+        beat->meta.bytes = (uint8_t)bytes;
+        chain->rest -= bytes;
         chain->made += last;
         port.index++;
     }
@@ -197,10 +186,10 @@ static unsigned fill_tables(struct chain *chain)
         struct tuple tuple = tuple_of(flow);
         struct packet_match match = {
             .key = {.domain = FLOW_DOMAIN_FUNCTION | FUNCTION, .protocol = 17, .kind = FLOW_IPV4}, .action = 7};
-        put32(match.key.source + 12, tuple.source);
-        put32(match.key.destination + 12, tuple.destination);
-        put16(match.key.source_port, tuple.source_port);
-        put16(match.key.destination_port, tuple.destination_port);
+        hls_put_be32(match.key.source + 12, tuple.source);
+        hls_put_be32(match.key.destination + 12, tuple.destination);
+        hls_put_be16(match.key.source_port, tuple.source_port);
+        hls_put_be16(match.key.destination_port, tuple.destination_port);
         struct flow_hash hash = flow_hash(&match.key, SEED);
         uint32_t bucket = hash.bucket & (FLOW_BUCKETS - 1);
         struct flow_way way = {hash.tag, flow};
