@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serve-virtio-net SOCKET [CARD-URI]: a virtio-net function of a card of its own, served until standard input ends. For
- * tests with QEMU. */
+/* serve-virtio-net SOCKET [CARD-URI [map]]: a virtio-net function of a card of its own, served until standard input
+ * ends; `map`: its doorbells can be mapped. For tests with QEMU. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "runtime/device/virtio_net.h"
@@ -29,9 +30,10 @@ int main(int argc, char **argv)
     struct cipu_host *host;
     struct virtio_net *device;
     struct vfio_user_server *server;
-    const struct virtio_net_settings settings = {.function = 3, .mac = {2, 0, 0, 0, 0, 3}, .mtu = 1450};
+    const struct virtio_net_settings settings = {
+        .function = 3, .mac = {2, 0, 0, 0, 0, 3}, .mtu = 1450, .map_doorbells = argc > 3 && !strcmp(argv[3], "map")};
     if (argc < 2) {
-        fprintf(stderr, "usage: %s SOCKET [CARD-URI]\n", argv[0]);
+        fprintf(stderr, "usage: %s SOCKET [CARD-URI [map]]\n", argv[0]);
         return 2;
     }
     if (cipu_card_open(argc > 2 ? argv[2] : "native:", &card, &error) || cipu_host_open(card, &host, &error) ||
