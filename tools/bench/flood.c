@@ -1,36 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sends UDP frames of many flows through an interface as fast as AF_PACKET can: the generator of the port-to-port
- * benchmarks.
+ * Sends UDP frames of many flows through an interface: the generator of the port-to-port benchmarks. The frames never
+ * pass through user space: the kernel makes them from one template for an XDP program (BPF_PROG_TEST_RUN with live
+ * frames, Documentation/bpf/bpf_prog_run.rst in the kernel's source), which picks the flow and redirects to the
+ * interface. The interface needs ndo_xdp_xmit; a veth has it while its peer runs NAPI (ethtool -K PEER gro on). Needs
+ * root.
  *
  * usage: flood INTERFACE SOURCE-MAC DESTINATION-MAC SOURCE-IPV4 DESTINATION-IPV4 BYTES FLOWS SECONDS CPU
- * Prints how many frames the kernel took. BYTES counts from the Ethernet header, without FCS.
+ * Prints how many frames went to the interface; it drops those that it has no room for. BYTES counts from the Ethernet
+ * header, without FCS.
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_packet.h>
+#include <linux/bpf.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "hls/include/hls.h"
 
-#define FLOWS_MAX       4096
+#define FLOWS_MAX       256
 #define FRAME_BYTES_MAX 1514
-#define BATCH           64
 #define HEADER_BYTES    42 /* Ethernet, IPv4, UDP */
-
-static uint8_t frames[FLOWS_MAX][FRAME_BYTES_MAX];
+#define FLOW_OFFSET     35 /* the low byte of the UDP source port */
+#define PORT_BASE       1024
+#define BATCH           64
+#define FRAMES_PER_RUN  65536 /* between two looks at the clock */
+#define LOG_BYTES       16384
 
 struct arguments {
-    const char *interface;
+    int interface;
     uint8_t source_mac[6], destination_mac[6];
     struct in_addr source, destination;
     unsigned bytes, flows, seconds, cpu;
@@ -43,25 +50,31 @@ static int parse_mac(const char *text, uint8_t mac[6])
                : -1;
 }
 
+static int parse_number(const char *text, unsigned min, unsigned max, unsigned *number)
+{
+    char *end;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (errno || end == text || *end || value < min || value > max)
+        return -1;
+    *number = (unsigned)value;
+    return 0;
+}
+
 static int parse(char **argv, struct arguments *arguments)
 {
-    arguments->interface = argv[1];
-    arguments->bytes = (unsigned)atoi(argv[6]);
-    arguments->flows = (unsigned)atoi(argv[7]);
-    arguments->seconds = (unsigned)atoi(argv[8]);
-    arguments->cpu = (unsigned)atoi(argv[9]);
     if (parse_mac(argv[2], arguments->source_mac) || parse_mac(argv[3], arguments->destination_mac) ||
         inet_pton(AF_INET, argv[4], &arguments->source) != 1 ||
         inet_pton(AF_INET, argv[5], &arguments->destination) != 1)
         return -1;
-    if (arguments->bytes < HEADER_BYTES || arguments->bytes > FRAME_BYTES_MAX || arguments->flows < 1 ||
-        arguments->flows > FLOWS_MAX)
+    if (parse_number(argv[6], HEADER_BYTES, FRAME_BYTES_MAX, &arguments->bytes) ||
+        parse_number(argv[7], 1, FLOWS_MAX, &arguments->flows) || parse_number(argv[8], 1, 3600, &arguments->seconds) ||
+        parse_number(argv[9], 0, CPU_SETSIZE - 1, &arguments->cpu))
         return -1;
-    return 0;
+    return arguments->flows & (arguments->flows - 1) ? -1 : 0;
 }
 
-/* Flows differ in the UDP source port. */
-static void build_frame(uint8_t *frame, const struct arguments *arguments, unsigned flow)
+static void build_frame(uint8_t *frame, const struct arguments *arguments)
 {
     memcpy(frame, arguments->destination_mac, 6);
     memcpy(frame + 6, arguments->source_mac, 6);
@@ -79,22 +92,49 @@ static void build_frame(uint8_t *frame, const struct arguments *arguments, unsig
     sum = (sum & 0xffff) + (sum >> 16);
     hls_put_be16(ip + 10, ~(sum + (sum >> 16)) & 0xffff);
     uint8_t *udp = ip + 20;
-    hls_put_be16(udp, 1024 + flow);
+    hls_put_be16(udp, PORT_BASE);
     hls_put_be16(udp + 2, 9);
     hls_put_be16(udp + 4, arguments->bytes - 34);
 }
 
-static int open_socket(const char *interface)
+static long bpf(enum bpf_cmd command, union bpf_attr *attributes)
 {
-    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(interface)};
-    int enabled = 1;
-    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-    if (fd < 0 || setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &enabled, sizeof enabled) ||
-        bind(fd, (struct sockaddr *)&address, sizeof address)) {
-        fprintf(stderr, "flood: cannot send on %s: %s\n", interface, strerror(errno));
-        return -1;
-    }
-    return fd;
+    return syscall(SYS_bpf, command, attributes, sizeof *attributes);
+}
+
+/* Returns a file descriptor, or -1 after a message. */
+static int load_program(const struct arguments *arguments)
+{
+    static char log[LOG_BYTES];
+    const struct bpf_insn program[] = {
+        /* r6 = data, r2 = data_end; a frame shorter than the headers is dropped */
+        {.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = 6, .src_reg = 1, .off = offsetof(struct xdp_md, data)},
+        {.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = 2, .src_reg = 1, .off = offsetof(struct xdp_md, data_end)},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_DROP},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 3, .src_reg = 6},
+        {.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 3, .imm = HEADER_BYTES},
+        {.code = BPF_JMP | BPF_JGT | BPF_X, .dst_reg = 3, .src_reg = 2, .off = 6},
+        /* data[FLOW_OFFSET] = get_prandom_u32() & (flows - 1) */
+        {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_prandom_u32},
+        {.code = BPF_ALU64 | BPF_AND | BPF_K, .dst_reg = 0, .imm = (int)arguments->flows - 1},
+        {.code = BPF_STX | BPF_MEM | BPF_B, .dst_reg = 6, .src_reg = 0, .off = FLOW_OFFSET},
+        /* return redirect(interface, 0) */
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 1, .imm = arguments->interface},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = 0},
+        {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect},
+        {.code = BPF_JMP | BPF_EXIT},
+    };
+    union bpf_attr attributes = {.prog_type = BPF_PROG_TYPE_XDP,
+                                 .insns = (uintptr_t)program,
+                                 .insn_cnt = sizeof program / sizeof program[0],
+                                 .license = (uintptr_t)"Apache-2.0",
+                                 .log_buf = (uintptr_t)log,
+                                 .log_size = sizeof log,
+                                 .log_level = 1};
+    long fd = bpf(BPF_PROG_LOAD, &attributes);
+    if (fd < 0)
+        fprintf(stderr, "flood: the kernel does not load the XDP program: %s\n%s", strerror(errno), log);
+    return (int)fd;
 }
 
 static double now(void)
@@ -104,22 +144,21 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-static uint64_t flood(int fd, const struct arguments *arguments)
+/* Returns the number of frames, or -1 after a message. */
+static int64_t flood(int program, const uint8_t *frame, const struct arguments *arguments)
 {
-    struct mmsghdr messages[BATCH] = {0};
-    struct iovec vectors[BATCH];
-    uint64_t sent = 0;
-    unsigned flow = 0;
-    for (double end = now() + arguments->seconds; now() < end;) {
-        for (unsigned i = 0; i < BATCH; i++) {
-            vectors[i] = (struct iovec){frames[flow], arguments->bytes};
-            messages[i].msg_hdr.msg_iov = &vectors[i];
-            messages[i].msg_hdr.msg_iovlen = 1;
-            flow = flow + 1 == arguments->flows ? 0 : flow + 1;
+    int64_t sent = 0;
+    for (double end = now() + arguments->seconds; now() < end; sent += FRAMES_PER_RUN) {
+        union bpf_attr attributes = {.test = {.prog_fd = (uint32_t)program,
+                                              .data_in = (uintptr_t)frame,
+                                              .data_size_in = arguments->bytes,
+                                              .repeat = FRAMES_PER_RUN,
+                                              .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+                                              .batch_size = BATCH}};
+        if (bpf(BPF_PROG_TEST_RUN, &attributes) < 0) {
+            fprintf(stderr, "flood: the kernel does not run the XDP program on live frames: %s\n", strerror(errno));
+            return -1;
         }
-        int taken = sendmmsg(fd, messages, BATCH, 0);
-        if (taken > 0)
-            sent += (unsigned)taken;
     }
     return sent;
 }
@@ -128,24 +167,31 @@ int main(int argc, char **argv)
 {
     struct arguments arguments;
     if (argc != 10 || parse(argv, &arguments)) {
-        fprintf(
-            stderr,
-            "usage: flood INTERFACE SOURCE-MAC DESTINATION-MAC SOURCE-IPV4 DESTINATION-IPV4 BYTES(%u..%u) FLOWS(1..%u) "
-            "SECONDS CPU\n",
-            HEADER_BYTES, FRAME_BYTES_MAX, FLOWS_MAX);
+        fprintf(stderr,
+                "usage: flood INTERFACE SOURCE-MAC DESTINATION-MAC SOURCE-IPV4 DESTINATION-IPV4 BYTES(%u..%u) "
+                "FLOWS(power of two, 1..%u) SECONDS CPU\n",
+                HEADER_BYTES, FRAME_BYTES_MAX, FLOWS_MAX);
         return 2;
+    }
+    arguments.interface = (int)if_nametoindex(argv[1]);
+    if (!arguments.interface) {
+        fprintf(stderr, "flood: interface %s: %s\n", argv[1], strerror(errno));
+        return 1;
     }
     cpu_set_t cpus;
     CPU_ZERO(&cpus);
     CPU_SET(arguments.cpu, &cpus);
     if (sched_setaffinity(0, sizeof cpus, &cpus))
         fprintf(stderr, "flood: not pinned to cpu %u: %s\n", arguments.cpu, strerror(errno));
-    for (unsigned flow = 0; flow < arguments.flows; flow++)
-        build_frame(frames[flow], &arguments, flow);
-    int fd = open_socket(arguments.interface);
-    if (fd < 0)
+    uint8_t frame[FRAME_BYTES_MAX] = {0};
+    build_frame(frame, &arguments);
+    int program = load_program(&arguments);
+    if (program < 0)
         return 1;
-    printf("%llu\n", (unsigned long long)flood(fd, &arguments));
-    close(fd);
+    int64_t sent = flood(program, frame, &arguments);
+    close(program);
+    if (sent < 0)
+        return 1;
+    printf("%lld\n", (long long)sent);
     return 0;
 }
