@@ -62,7 +62,7 @@ HLS_INLINE uint8_t egress_waiting(const struct command_entry *entry)
 #define EGRESS_SEND(port)                     \
     do {                                      \
         STREAM_OPEN(struct beat, sent, port); \
-        HLS_COPY(sent, beat, sizeof *sent);   \
+        beat_copy(sent, beat);                \
         STREAM_PUSH(struct beat, sent, port); \
     } while (0)
 

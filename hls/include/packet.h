@@ -19,10 +19,18 @@
 
 #include "hls/include/beat.h"
 #include "hls/include/flow.h"
+#include "hls/include/hls.h"
 
 #define WINDOW_BYTES       192u
 #define INNER_BYTES_MAX    78u                              /* Ethernet, two tags, IPv6, UDP, VXLAN */
 #define INNER_WINDOW_BYTES (WINDOW_BYTES - INNER_BYTES_MAX) /* what the window holds of every inner frame */
+
+/* In two parts, so that no store crosses a cache line. */
+HLS_INLINE void beat_copy(struct beat *to, const struct beat *from)
+{
+    HLS_COPY(to->data, from->data, BEAT_BYTES);
+    HLS_COPY(&to->meta, &from->meta, sizeof to->meta);
+}
 
 /* meta.source_id of a command. */
 enum command_part {

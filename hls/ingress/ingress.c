@@ -42,7 +42,7 @@ HLS_INLINE uint32_t ingress_pick(const struct ingress_state *state, uint32_t rea
 #define INGRESS_TAKE(port)                     \
     do {                                       \
         STREAM_READ(struct beat, taken, port); \
-        HLS_COPY(beat, taken, sizeof *beat);   \
+        beat_copy(beat, taken);                \
     } while (0)
 
 /* A packet of a port comes from the port or, where that stands for a function, from the function. */

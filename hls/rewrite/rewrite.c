@@ -226,26 +226,34 @@ HLS_INLINE bool rewrite_go_on(struct rewrite_state *state, struct beat *made, co
     bool leaves = true;
     rewrite_later_data(state, made->data, current);
     HLS_ZERO(&made->meta, sizeof made->meta);
-    if (HLS_SELDOM(next == REWRITE_NEXT_FIRST))
-        HLS_COPY(&made->meta, &state->plan.meta, sizeof made->meta);
-    if (HLS_SELDOM(next != REWRITE_NEXT_PLAIN && state->plan.edits != 0 && phase != REWRITE_TAIL))
-        rewrite_edit(made->data, &state->plan, next);
-    if (HLS_SELDOM(phase == REWRITE_SKIP || phase == REWRITE_DISCARD)) {
+    if (phase == REWRITE_BODY && next == REWRITE_NEXT_PLAIN && remaining > BEAT_BYTES) {
+        made->meta.bytes = BEAT_BYTES;
+        HLS_COPY(state->previous, current, BEAT_BYTES);
+        state->remaining = remaining - BEAT_BYTES;
+        if (state->ended)
+            state->phase = REWRITE_FLUSH;
+    } else if (HLS_SELDOM(phase == REWRITE_SKIP || phase == REWRITE_DISCARD)) {
         leaves = false;
         HLS_COPY(state->previous, current, BEAT_BYTES);
         if (phase == REWRITE_SKIP)
             state->phase = state->ended ? REWRITE_FLUSH : REWRITE_BODY;
         else
             state->phase = state->ended ? REWRITE_START : REWRITE_DISCARD;
-    } else if (remaining > BEAT_BYTES && phase != REWRITE_FLUSH) {
-        made->meta.bytes = BEAT_BYTES;
-        if (!HLS_SELDOM(phase == REWRITE_SECOND))
-            HLS_COPY(state->previous, current, BEAT_BYTES);
-        state->remaining = remaining - BEAT_BYTES;
-        state->next = next == REWRITE_NEXT_FIRST ? REWRITE_NEXT_SECOND : REWRITE_NEXT_PLAIN;
-        state->phase = state->ended ? REWRITE_FLUSH : REWRITE_BODY;
     } else {
-        leaves = rewrite_last(state, made, remaining);
+        if (next == REWRITE_NEXT_FIRST)
+            HLS_COPY(&made->meta, &state->plan.meta, sizeof made->meta);
+        if (state->plan.edits != 0 && phase != REWRITE_TAIL)
+            rewrite_edit(made->data, &state->plan, next);
+        if (remaining > BEAT_BYTES && phase != REWRITE_FLUSH) {
+            made->meta.bytes = BEAT_BYTES;
+            if (phase != REWRITE_SECOND)
+                HLS_COPY(state->previous, current, BEAT_BYTES);
+            state->remaining = remaining - BEAT_BYTES;
+            state->next = next == REWRITE_NEXT_FIRST ? REWRITE_NEXT_SECOND : REWRITE_NEXT_PLAIN;
+            state->phase = state->ended ? REWRITE_FLUSH : REWRITE_BODY;
+        } else {
+            leaves = rewrite_last(state, made, remaining);
+        }
     }
     return leaves;
 }

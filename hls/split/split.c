@@ -21,7 +21,7 @@ STEP(split, struct split_state *state, STREAM_IN(struct beat, in), STREAM_OUT(st
     STREAM_READ(struct beat, beat, in);
     if (beat->meta.source != ENDPOINT_NONE || beat->meta.source_id != COMMAND_WRITE || state->beats != 0) {
         STREAM_OPEN(struct beat, passed, packet);
-        HLS_COPY(passed, beat, sizeof *passed);
+        beat_copy(passed, beat);
         STREAM_PUSH(struct beat, passed, packet);
     }
 

@@ -18,11 +18,11 @@
 extern const struct native_graph native_graph_chain;
 
 #define FLOWS             1000000u
-#define BUDGET            32u
+#define BUDGET            64u
 #define SINK_BYTES        (256u << 10)
 #define FUNCTION          5u
 #define SEED              0x1badcafeu
-#define ROUNDS_PER_RESULT 20u
+#define ROUNDS_PER_RESULT 100u
 
 struct chain {
     struct graph_run *run;
@@ -246,7 +246,7 @@ int main(int argc, char **argv)
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int cpu = sched_getcpu(), option;
-    uint64_t packets = 2000000;
+    uint64_t packets = 400000;
     bool profile = false;
     while ((option = getopt_long(argc, argv, "c:n:ph", options, NULL)) != -1) {
         if (option == 'c')
