@@ -611,7 +611,7 @@ static void test_avail_fault(void **context)
     bench->random = 6;
     struct queue_setting setting = {.avail = VIRTIO_MEMORY_BYTES, .used = USED_OFFSET, .entries = 8, .vector = 100};
     struct queue_used used = {0, 3, 4};
-    struct dma_request request;
+    struct dma_request request = {0};
     bench->driver[0].entries = 8;
     command(bench, COMMAND_QUEUE_SET, 0, &setting, sizeof setting);
     stream_put(&bench->used, &used);
