@@ -95,8 +95,8 @@ static void init_transport(struct virtio_net *net, const struct virtio_net_setti
 /* The receive and transmit queues' pages, if the card gives them as one piece. */
 static int share_doorbells(struct virtio_net *net)
 {
-    int fds[NET_CARD_QUEUES];
-    off_t offsets[NET_CARD_QUEUES];
+    int fds[NET_CARD_QUEUES] = {-1, -1};
+    off_t offsets[NET_CARD_QUEUES] = {0};
     for (unsigned i = 0; i < NET_CARD_QUEUES; i++) {
         int result = cipu_card_doorbell_share(net->card, net_card_queue(net, i), &fds[i], &offsets[i]);
         if (result)

@@ -54,7 +54,8 @@ int reflecting_card_setup(void **state)
     struct cipu_error error = {{0}};
     const struct virtio_net_settings settings = {
         .function = REFLECTING_FUNCTION, .mac = {2, 0, 0, 0, 0, 5}, .mtu = 1500};
-    strcpy(reflecting->folder, "/tmp/cipu-test-XXXXXX");
+    *state = reflecting;
+    snprintf(reflecting->folder, sizeof reflecting->folder, "/tmp/cipu-test-XXXXXX");
     if (!mkdtemp(reflecting->folder))
         return -1;
     snprintf(reflecting->path, sizeof reflecting->path, "%s/socket", reflecting->folder);
@@ -76,7 +77,6 @@ int reflecting_card_setup(void **state)
         result = pthread_create(&reflecting->reflector, NULL, run_reflector, reflecting);
     if (result)
         print_error("setup: %d %s\n", result, error.text);
-    *state = reflecting;
     return result;
 }
 

@@ -28,11 +28,11 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
+    *state = fixture;
     fixture->file = memfd_create("guest", MFD_ALLOW_SEALING);
     if (ftruncate(fixture->file, 64 * PAGE) || guest_memory_create(NULL, 0, 0, &fixture->memory))
         return -1;
     fixture->bytes = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fixture->file, 0);
-    *state = fixture;
     return fixture->bytes == MAP_FAILED;
 }
 

@@ -28,7 +28,7 @@ struct served_device {
 static inline int served_device_setup(void **state)
 {
     struct served_device *served = calloc(1, sizeof *served);
-    strcpy(served->folder, "/tmp/cipu-test-XXXXXX");
+    snprintf(served->folder, sizeof served->folder, "/tmp/cipu-test-XXXXXX");
     if (!mkdtemp(served->folder))
         return -1;
     snprintf(served->path, sizeof served->path, "%s/socket", served->folder);
@@ -66,6 +66,14 @@ static inline int served_command(struct served_device *served, uint16_t command,
     if (exchange.reply_fd >= 0)
         close(exchange.reply_fd);
     return result;
+}
+
+static inline int served_socket(struct served_device *served)
+{
+    int socket = vfio_user_client_socket(served->path);
+    if (socket < 0)
+        abort();
+    return socket;
 }
 
 static inline unsigned open_descriptors(void)

@@ -127,8 +127,7 @@ static void test_end_inside_message(void **state)
         uint8_t message[48] = {0};
         const struct vfio_user_header header = {.command = VFIO_USER_DMA_MAP, .size = 48};
         memcpy(message, &header, sizeof header);
-        int socket = vfio_user_client_socket(served->path);
-        assert_true(socket >= 0);
+        int socket = served_socket(served);
         assert_int_equal(send(socket, message, bytes, 0), bytes);
         close(socket);
     }
@@ -146,8 +145,7 @@ static void test_clients_in_turn(void **state)
     assert_int_equal(vfio_user_client_connect(served->path, CLIENT_VERSION_JSON, &first), 0);
     assert_int_equal(vfio_user_client_memory(first, CLIENT_MEMORY_SHARED, 0, 8192, &bytes), 0);
     assert_int_equal(served_statistics(served).mappings, 1);
-    int second = vfio_user_client_socket(served->path);
-    assert_true(second >= 0);
+    int second = served_socket(served);
     char byte;
     assert_int_equal(recv(second, &byte, 1, MSG_DONTWAIT), -1);
     vfio_user_client_close(first);
@@ -163,7 +161,7 @@ static void test_clients_in_turn(void **state)
 static void test_client_that_does_not_read(void **state)
 {
     struct served_device *served = *state;
-    int socket = vfio_user_client_socket(served->path);
+    int socket = served_socket(served);
     struct {
         struct vfio_user_header header;
         struct vfio_user_region_access access;
@@ -194,8 +192,10 @@ static void test_socket_files(void **state)
     /* A stale one is replaced, another kind of file is not. */
     vfio_user_server_destroy(served->server);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    strcpy(address.sun_path, served->path);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", served->path);
     int stale = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (stale < 0)
+        abort();
     assert_int_equal(bind(stale, (struct sockaddr *)&address, sizeof address), 0);
     close(stale);
     assert_int_equal(vfio_user_server_create(served->path, &plain_device_ops, &served->device, &served->server, NULL),

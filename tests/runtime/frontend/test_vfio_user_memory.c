@@ -286,8 +286,7 @@ static void test_bad_replies(void **state)
             struct vfio_user_version version;
         } version = {{.command = VFIO_USER_VERSION, .size = 20}, {0, 0}};
         uint8_t in[512];
-        int socket = vfio_user_client_socket(served->path);
-        assert_true(socket >= 0);
+        int socket = served_socket(served);
         assert_int_equal(send(socket, &version, 20, 0), 20);
         assert_true(recv(socket, in, sizeof in, 0) > 20);
         pthread_t thread;
