@@ -168,8 +168,8 @@ int main(int argc, char **argv)
     struct arguments arguments;
     if (argc != 10 || parse(argv, &arguments)) {
         fprintf(stderr,
-                "usage: flood INTERFACE SOURCE-MAC DESTINATION-MAC SOURCE-IPV4 DESTINATION-IPV4 BYTES(%u..%u) "
-                "FLOWS(power of two, 1..%u) SECONDS CPU\n",
+                "usage: flood INTERFACE SOURCE-MAC DESTINATION-MAC SOURCE-IPV4 DESTINATION-IPV4 BYTES(%d..%d) "
+                "FLOWS(power of two, 1..%d) SECONDS CPU\n",
                 HEADER_BYTES, FRAME_BYTES_MAX, FLOWS_MAX);
         return 2;
     }
