@@ -232,6 +232,8 @@ HLS_INLINE bool rewrite_go_on(struct rewrite_state *state, struct beat *made, co
         state->remaining = remaining - BEAT_BYTES;
         if (state->ended)
             state->phase = REWRITE_FLUSH;
+    } else if (phase == REWRITE_FLUSH && next == REWRITE_NEXT_PLAIN) {
+        leaves = rewrite_last(state, made, remaining);
     } else if (HLS_SELDOM(phase == REWRITE_SKIP || phase == REWRITE_DISCARD)) {
         leaves = false;
         HLS_COPY(state->previous, current, BEAT_BYTES);
