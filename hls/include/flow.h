@@ -113,40 +113,27 @@ struct flow_hash {
     uint32_t tag;    /* never 0 */
 };
 
-HLS_INLINE uint32_t flow_rotate(uint32_t value, uint32_t bits)
-{
-    return value << bits | value >> (32u - bits);
-}
+/* Odd constants without a meaning. */
+static const uint32_t flow_hash_key[12] = {0xf9b439fdu, 0x91d93081u, 0x8142c8ebu, 0x3ceaaf31u,
+                                           0xa05f1119u, 0x627655dbu, 0xab13dfafu, 0x9dfb369bu,
+                                           0x0944fe0du, 0x0ff9bb51u, 0xa0c5154fu, 0x6301bbfdu};
 
-/* Feed-forward add, xor and rotate over the key's eleven words: cheap in LUTs and natively. The seed keeps a guest from
- * computing colliding keys. */
+/* Pairs of words are multiplied and added (the universal hash NH of RFC 4418, 5.2.2), then mixed: six multipliers side
+ * by side in hardware. The seed keeps a guest from computing colliding keys. */
 HLS_INLINE struct flow_hash flow_hash(const struct flow_key *key, uint32_t seed)
 {
     uint32_t word[12];
     HLS_COPY(word, key, 44);
     word[11] = seed;
-    uint32_t a = 0x9e3779b9u + seed, b = 0x7f4a7c15u ^ seed, c = 44u + flow_rotate(seed, 16);
-    for (uint32_t i = 0; i < 12; i += 3) {
-        a += word[i];
-        b += word[i + 1];
-        c += word[i + 2];
-        a = (a - c) ^ flow_rotate(c, 4);
-        c += b;
-        b = (b - a) ^ flow_rotate(a, 6);
-        a += c;
-        c = (c - b) ^ flow_rotate(b, 8);
-        b += a;
-        a = (a - c) ^ flow_rotate(c, 16);
-        c += b;
-        b = (b - a) ^ flow_rotate(a, 19);
-        a += c;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < 12; i += 2) {
+        uint32_t left = word[i] + (flow_hash_key[i] ^ seed), right = word[i + 1] + (flow_hash_key[i + 1] + seed);
+        sum += (uint64_t)left * right;
     }
-    c = (c ^ b) - flow_rotate(b, 14);
-    a = (a ^ c) - flow_rotate(c, 11);
-    b = (b ^ a) - flow_rotate(a, 25);
-    c = (c ^ b) - flow_rotate(b, 16);
-    struct flow_hash hash = {c, a | 1u};
-    return hash;
+    sum = (sum ^ sum >> 29) * 0xbf58476d1ce4e5b9u;
+    sum ^= sum >> 32;
+    struct flow_hash result = {(uint32_t)sum, (uint32_t)(sum >> 32) | 1u};
+    return result;
 }
 
 #endif
