@@ -120,6 +120,8 @@ int native_memory_create(struct native_card *card, size_t node, struct cipu_erro
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory == MAP_FAILED)
             return cipu_fail(error, -errno, "native card: no memory for its tables: %s", strerror(errno));
+        /* Lookups go to lines at random: with small pages each would miss the TLB, too. Only advice. */
+        madvise(memory, (size_t)CARD_MEMORY_LINES * LINE_BYTES, MADV_HUGEPAGE);
         card->memory = memory;
     }
     port->card = card;
