@@ -155,7 +155,7 @@ static void command(struct chain *chain, uint16_t opcode, uint32_t index, uint32
     if (opcode != COMMAND_PORT_SET && opcode != COMMAND_SEED_SET)
         command_part(chain, &entry, COMMAND_WRITE);
     command_part(chain, &entry, COMMAND_WHOLE);
-    if (hls_fifo_used(chain->packets) >= BUDGET - 2)
+    if (hls_fifo_used(chain->packets) + 2 > chain->packets->mask)
         graph_run_round(chain->run, BUDGET);
 }
 
@@ -281,10 +281,12 @@ int main(int argc, char **argv)
     graph_run_report(chain.run);
 
     uint64_t sent = chain.made, expected = ROUNDS_PER_RESULT * (packets * 114 + packets / 8 * 1550);
-    if (chain.gone != sent || (homeless == 0 && chain.bytes != expected)) {
-        fprintf(stderr, "bench-chain: %llu packets in, %llu out with %llu bytes, expected %llu\n",
+    /* Packets of flows without a place leave as they came: more of them than that, and lookups did not hit. */
+    uint64_t least = expected - expected / FLOWS * (homeless + FLOWS / 100);
+    if (chain.gone != sent || chain.bytes < least || chain.bytes > expected) {
+        fprintf(stderr, "bench-chain: %llu packets in, %llu out with %llu bytes, expected %llu to %llu\n",
                 (unsigned long long)sent, (unsigned long long)chain.gone, (unsigned long long)chain.bytes,
-                (unsigned long long)expected);
+                (unsigned long long)least, (unsigned long long)expected);
         return 1;
     }
     fprintf(stderr, "bench-chain: %u flows, %u without a place\n", FLOWS - homeless, homeless);
