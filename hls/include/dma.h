@@ -49,19 +49,21 @@ struct dma_done {
 
 enum memory_operation {
     MEMORY_READ = 0,  /* the line comes back, in order */
-    MEMORY_WRITE = 1, /* data[first..first+bytes-1] into the line; no answer; atomic as seen by reads */
+    MEMORY_WRITE = 1, /* the line becomes `data`, then zeros; no answer; atomic as seen by reads */
     MEMORY_COUNT = 2, /* the line is a flow entry: packets += 1, bytes += amount, last_seen = card time; no answer */
+    MEMORY_WRITE_WORD = 3, /* bytes 8 * word .. 8 * word + 7 of the line become data[0..7]; else as MEMORY_WRITE */
 };
 
+#define MEMORY_WRITE_BYTES 48u /* as many as a control command carries */
+
 struct memory_request {
-    uint8_t data[64];
     uint32_t line; /* lines at or beyond CARD_MEMORY_LINES: reads give zeros, the rest is ignored */
     uint8_t operation;
-    uint8_t first;
-    uint8_t bytes;
-    uint8_t reserved;
+    uint8_t word; /* 0..7 */
+    uint8_t reserved[2];
     uint32_t amount;
     uint8_t reserved2[4];
+    uint8_t data[MEMORY_WRITE_BYTES]; /* zero in other operations than writes */
 };
 
 struct memory_line {
@@ -89,6 +91,6 @@ struct doorbell {
 
 static_assert(sizeof(struct dma_request) == 32, "dma request is 32 bytes");
 static_assert(sizeof(struct dma_done) == 8, "dma done is 8 bytes");
-static_assert(sizeof(struct memory_request) == 80, "memory request is 80 bytes");
+static_assert(sizeof(struct memory_request) == 64, "memory request is 64 bytes");
 
 #endif

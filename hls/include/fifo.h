@@ -66,11 +66,16 @@ HLS_INLINE uint32_t hls_chunk_bound(uint32_t chunk, const struct hls_port *port)
     return chunk < straight ? chunk : straight;
 }
 
-/* The end of a stream for one chunk: its index counts from 0; add it to the whole end's index afterwards. */
+/* The end of a stream for one chunk; close it with hls_chunk_end. */
 HLS_INLINE struct hls_port hls_chunk_begin(const struct hls_port *port, uint32_t slot_bytes)
 {
-    struct hls_port chunk = {port->slots + (uint64_t)(port->index & port->mask) * slot_bytes, 0, 0, 0, false};
+    struct hls_port chunk = {hls_slot(port, slot_bytes), 0, 0, 0, false};
     return chunk;
+}
+
+HLS_INLINE void hls_chunk_end(struct hls_port *port, const struct hls_port *chunk, uint32_t slot_bytes)
+{
+    port->index += (uint32_t)(chunk->slots - (uint8_t *)hls_slot(port, slot_bytes)) / slot_bytes;
 }
 
 #endif

@@ -126,8 +126,8 @@ HLS_INLINE struct flow_hash flow_hash(const struct flow_key *key, uint32_t seed)
     HLS_COPY(word, key, 44);
     word[11] = seed;
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < 12; i += 2) {
-        uint32_t left = word[i] + (flow_hash_key[i] ^ seed), right = word[i + 1] + (flow_hash_key[i + 1] + seed);
+    for (uint32_t i = 0; i < 6; i++) {
+        uint32_t left = word[i] + (flow_hash_key[i] ^ seed), right = word[i + 6] + (flow_hash_key[i + 6] + seed);
         sum += (uint64_t)left * right;
     }
     sum = (sum ^ sum >> 29) * 0xbf58476d1ce4e5b9u;

@@ -8,13 +8,17 @@
  *
  *     STEP(tee, struct tee_state *state, STREAM_IN(struct beat, in), STREAM_OUT(struct beat, left))
  *     {
- *         STREAM_WAIT(STREAM_CAN_READ(in) && STREAM_CAN_WRITE(left));    first statement; names every stream it may use
- *         STREAM_READ(struct beat, beat, in);                            declares const struct beat *beat, valid until
- * STEP_END STREAM_OPEN(struct beat, copy, left);                          declares struct beat *copy; write EVERY byte
+ *         STREAM_WAIT(STREAM_CAN_READ(in) && STREAM_CAN_WRITE(left));
+ *         STREAM_READ(struct beat, beat, in);
+ *         STREAM_OPEN(struct beat, copy, left);
  *         HLS_COPY(copy, beat, sizeof *copy);
- *         STREAM_PUSH(struct beat, copy, left);                          not pushed = not sent
+ *         STREAM_PUSH(struct beat, copy, left);
  *         STEP_END;
  *     }
+ *
+ * STREAM_WAIT is the first statement and names every stream the activation may use. STREAM_READ declares `const struct
+ * beat *beat`, valid until STEP_END; STREAM_OPEN declares `struct beat *copy`, of which EVERY byte has to be written;
+ * what is not pushed is not sent.
  *
  * STREAM_IN_COND marks an input that is read only in some activations (under a predicate of the state or of another
  * record). STREAM_WAIT must then say so exactly: `(!state->at_start || STREAM_CAN_READ(command))`. Only kernels marked
@@ -34,9 +38,9 @@
 #define HLS_SLOT_BYTES(type) ((uint32_t)((sizeof(type) + 63u) / 64u * 64u))
 
 /* One end of a stream during a run of activations. `checked` is a compile-time constant after inlining: in a chunk that
- * was sized beforehand nothing is tested and `index` never wraps. */
+ * was sized beforehand nothing is tested or wraps, and `slots` is all that moves. */
 struct hls_port {
-    uint8_t *slots;
+    uint8_t *slots; /* of the ring; in a chunk the next one */
     uint32_t index; /* free running */
     uint32_t limit; /* reader: the tail; writer: head + capacity */
     uint32_t mask;
@@ -62,16 +66,23 @@ struct hls_port {
 
 HLS_INLINE void *hls_slot(const struct hls_port *port, uint32_t slot_bytes)
 {
-    uint32_t index = port->checked ? port->index & port->mask : port->index;
-    return port->slots + (uint64_t)index * slot_bytes;
+    return port->checked ? port->slots + (uint64_t)(port->index & port->mask) * slot_bytes : port->slots;
+}
+
+HLS_INLINE void hls_advance(struct hls_port *port, uint32_t slot_bytes)
+{
+    if (port->checked)
+        port->index++;
+    else
+        port->slots += slot_bytes;
 }
 
 #ifndef HLS_COPYING
 #define STREAM_READ(type, name, port)                                        \
     const type *name = (const type *)hls_slot((port), HLS_SLOT_BYTES(type)); \
-    (port)->index++
+    hls_advance((port), HLS_SLOT_BYTES(type))
 #define STREAM_OPEN(type, name, port) type *name = (type *)hls_slot((port), HLS_SLOT_BYTES(type))
-#define STREAM_PUSH(type, name, port) (void)(name), (port)->index++
+#define STREAM_PUSH(type, name, port) (void)(name), hls_advance((port), HLS_SLOT_BYTES(type))
 #else
 /* For comparison with the form in place: records are copied in and out, what is not written reads as 0xA5, and a stream
  * that STREAM_WAIT forgot stops the program. */

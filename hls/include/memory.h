@@ -6,16 +6,12 @@
 #include "hls/include/dma.h"
 #include "hls/include/hls.h"
 
+/* A request without data. */
 HLS_INLINE void memory_request_fill(struct memory_request *request, uint32_t line, uint8_t operation)
 {
+    HLS_ZERO(request, sizeof *request);
     request->line = line;
     request->operation = operation;
-    request->first = 0;
-    request->bytes = 0;
-    request->reserved = 0;
-    request->amount = 0;
-    HLS_ZERO(request->data, sizeof request->data);
-    HLS_ZERO(request->reserved2, sizeof request->reserved2);
 }
 
 #endif

@@ -12,15 +12,14 @@ HLS_INLINE bool match_bucket_command(struct match_bucket_state *state, const str
                                      struct memory_request *asked, struct headers *out)
 {
     bool write = headers->verdict == VERDICT_WRITE && headers->opcode == COMMAND_BUCKET_WRITE;
-    uint32_t way = headers->tag & (FLOW_WAYS - 1u);
     if (headers->opcode == COMMAND_SEED_SET)
         state->seed = headers->tag;
     memory_request_fill(asked, FLOW_BUCKET_LINE + (headers->hash & (FLOW_BUCKETS - 1u)),
-                        write ? MEMORY_WRITE : MEMORY_READ);
-    asked->bytes = sizeof(struct flow_way);
-    asked->first = (uint8_t)(way * sizeof(struct flow_way));
-    for (uint32_t i = 0; i < FLOW_WAYS; i++) /* only the way at `first` is written */
-        HLS_COPY(asked->data + i * sizeof(struct flow_way), &headers->match, sizeof(struct flow_way));
+                        write ? MEMORY_WRITE_WORD : MEMORY_READ);
+    if (write) {
+        asked->word = (uint8_t)(headers->tag & (FLOW_WAYS - 1u));
+        HLS_COPY(asked->data, &headers->match, sizeof(struct flow_way));
+    }
     HLS_COPY(out, headers, sizeof *out);
     return write;
 }

@@ -23,8 +23,8 @@ HLS_INLINE bool match_entry_command(const struct headers *headers, struct memory
     bool write = headers->verdict == VERDICT_WRITE && headers->opcode == COMMAND_ACTION_WRITE;
     memory_request_fill(asked, FLOW_ACTION_LINE + (headers->hash & (FLOW_ACTIONS - 1u)),
                         write ? MEMORY_WRITE : MEMORY_READ);
-    asked->bytes = sizeof(struct action);
-    HLS_COPY(asked->data, &headers->match, sizeof(struct action));
+    if (write)
+        HLS_COPY(asked->data, &headers->match, sizeof(struct action));
     HLS_COPY(out, headers, sizeof *out);
     return write;
 }

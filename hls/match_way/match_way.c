@@ -22,8 +22,8 @@ HLS_INLINE bool match_way_command(const struct headers *headers, struct memory_r
     bool write = headers->verdict == VERDICT_WRITE && headers->opcode == COMMAND_FLOW_WRITE;
     memory_request_fill(asked, FLOW_ENTRY_LINE + (headers->hash & (FLOW_ENTRIES - 1u)),
                         write ? MEMORY_WRITE : MEMORY_READ);
-    asked->bytes = sizeof(struct flow_entry);
-    HLS_COPY(asked->data, &headers->match, sizeof headers->match); /* the counters become 0 */
+    if (write)
+        HLS_COPY(asked->data, &headers->match, sizeof headers->match); /* the counters become 0 */
     HLS_COPY(out, headers, sizeof *out);
     return write;
 }

@@ -12,6 +12,10 @@
 
 #include <string.h>
 
+/* Smaller states are copied to a local for the visit, which no store through a stream can alias; larger ones are RAMs.
+ */
+#define STATE_BYTES_LOCAL 512u
+
 static size_t stream_number(const struct graph *graph, const struct stream *stream)
 {
     size_t i = 0;
@@ -33,6 +37,7 @@ static void emit_includes(const struct graph *graph, bool copying, FILE *out)
           out);
     for (size_t i = 0; i < graph->kernel_count; i++)
         fprintf(out, "#include \"%s\"\n", graph->kernels[i]->path);
+    fprintf(out, "\n#define STATE_BYTES_LOCAL %uu\n", STATE_BYTES_LOCAL);
 }
 
 static void emit_object(const struct graph *graph, FILE *out)
@@ -56,7 +61,7 @@ static void emit_call(const struct instance *node, bool chunk, FILE *out)
     const struct kernel *kernel = node->kernel;
     fprintf(out, "%s(", kernel->name);
     if (kernel->state)
-        fprintf(out, "&object->%s, ", node->name);
+        fputs("state, ", out);
     for (size_t i = 0; i < kernel->port_count; i++) {
         const struct port *port = &kernel->ports[i];
         fprintf(out, "%s&p_%s%s", i ? ", " : "", port->name, chunk && is_chunked(kernel, port) ? "_chunk" : "");
@@ -82,7 +87,8 @@ static void emit_chunk(const struct instance *node, FILE *out)
     fputs(")\n                step++;\n", out);
     for (size_t i = 0; i < kernel->port_count; i++)
         if (is_chunked(kernel, &kernel->ports[i]))
-            fprintf(out, "            p_%s.index += p_%s_chunk.index;\n", kernel->ports[i].name, kernel->ports[i].name);
+            fprintf(out, "            hls_chunk_end(&p_%s, &p_%s_chunk, HLS_SLOT_BYTES(struct %s));\n",
+                    kernel->ports[i].name, kernel->ports[i].name, kernel->ports[i].record);
     fputs("            done += step;\n"
           "            if (step < chunk)\n"
           "                break;\n"
@@ -91,12 +97,14 @@ static void emit_chunk(const struct instance *node, FILE *out)
           out);
 }
 
-static void emit_run(const struct graph *graph, const struct instance *node, bool copying, FILE *out)
+/* The activations of one visit; `state` is NULL for kernels without one. */
+static void emit_activations(const struct graph *graph, const struct instance *node, bool copying, FILE *out)
 {
     const struct kernel *kernel = node->kernel;
-    fprintf(out, "\nstatic unsigned run_%s(void *context, struct native_activity *activity, unsigned budget)\n{\n",
-            node->name);
-    fputs("    struct object *object = context;\n    unsigned done = 0;\n", out);
+    fprintf(out, "\nHLS_INLINE unsigned activate_%s(struct object *object, ", node->name);
+    if (kernel->state)
+        fprintf(out, "struct %s *state, ", kernel->state);
+    fputs("struct native_activity *activity, unsigned budget)\n{\n    unsigned done = 0;\n", out);
     for (size_t i = 0; i < kernel->port_count; i++)
         fprintf(out, "    struct hls_port p_%s = hls_%s_begin(&object->fifo[%zu]);\n", kernel->ports[i].name,
                 kernel->ports[i].direction == DIRECTION_IN ? "read" : "write", stream_number(graph, node->streams[i]));
@@ -119,6 +127,26 @@ static void emit_run(const struct graph *graph, const struct instance *node, boo
         if (kernel->ports[i].direction == DIRECTION_OUT)
             fprintf(out, " || hls_at_limit(&p_%s)", kernel->ports[i].name);
     fputs("));\n    return done;\n}\n", out);
+}
+
+static void emit_run(const struct graph *graph, const struct instance *node, bool copying, FILE *out)
+{
+    const struct kernel *kernel = node->kernel;
+    emit_activations(graph, node, copying, out);
+    fprintf(out, "\nstatic unsigned run_%s(void *context, struct native_activity *activity, unsigned budget)\n{\n",
+            node->name);
+    fputs("    struct object *object = context;\n", out);
+    if (kernel->state)
+        fprintf(out,
+                "    if (sizeof object->%s > STATE_BYTES_LOCAL)\n"
+                "        return activate_%s(object, &object->%s, activity, budget);\n"
+                "    struct %s state = object->%s;\n"
+                "    unsigned done = activate_%s(object, &state, activity, budget);\n"
+                "    object->%s = state;\n"
+                "    return done;\n}\n",
+                node->name, node->name, node->name, kernel->state, node->name, node->name, node->name);
+    else
+        fprintf(out, "    return activate_%s(object, activity, budget);\n}\n", node->name);
 }
 
 static void emit_tables(const struct graph *graph, const char *name, FILE *out)
