@@ -14,7 +14,7 @@
 
 /* Smaller states are copied to a local for the visit, which no store through a stream can alias; larger ones are RAMs.
  */
-#define STATE_BYTES_LOCAL 512u
+#define STATE_BYTES_LOCAL 128u
 
 static size_t stream_number(const struct graph *graph, const struct stream *stream)
 {
