@@ -29,7 +29,7 @@
 
 #define NATIVE_NODES_MAX 256u
 #define NATIVE_WORDS     (NATIVE_NODES_MAX / 64u)
-#define NATIVE_BUDGET    64u /* activations per visit: less is slower, more does not help */
+#define NATIVE_BUDGET    128u /* activations per visit: less is slower, more does not help */
 
 struct native_card;
 
