@@ -133,6 +133,7 @@ endef
 
 define build_tool
 TOOL_SOURCES += $(filter %.c,$(2))
+$(foreach source,$(filter %.c,$(2)),$(eval FLAGS_tool_$(source) := $(filter -I%,$(3))))
 build/gen/bin/$(strip $(1)): $(2)
 	$$(call say,TOOL,$$@)
 	$$(Q)mkdir -p $$(@D)
@@ -143,7 +144,7 @@ endef
 GUEST := build/guest/vmlinuz build/guest/initramfs.cpio
 QEMU := build/qemu/qemu-system-x86_64
 
-include $(wildcard hls/module.mk driver/module.mk runtime/module.mk tools/module.mk tests/module.mk)
+include $(wildcard hls/module.mk hw/module.mk driver/module.mk runtime/module.mk tools/module.mk tests/module.mk)
 
 all: $(LIBRARIES) $(PROGRAMS) ## build everything (SANITIZE=address|thread, CC=gcc, V=1)
 
@@ -180,9 +181,10 @@ FUZZ_SECONDS ?= 600
 fuzz: setup ## fuzz each parser of foreign bytes (FUZZ_SECONDS=600 each, ONLY=pattern)
 	$(Q)tools/test-run --variants fuzz --fuzz-seconds $(FUZZ_SECONDS) $(if $(ONLY),--only '$(ONLY)')
 
-docs: setup ## draw the pictures in docs/
-	$(Q)+$(MAKE) --no-print-directory SETUP=0 $(B)/bin/cipu-graph
+docs: setup ## make the pictures and tables in docs/
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 $(B)/bin/cipu-graph build/gen/hw/registers.md
 	$(Q)$(B)/bin/cipu-graph --dot - hls/card.cfg | dot -Tsvg > docs/graph.svg
+	$(Q)cp build/gen/hw/registers.md docs/registers.md
 
 C_FILES = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 format: ## format all C sources
@@ -210,7 +212,7 @@ test-list:
 
 # For lint: each C source of the variant with its compiler's flags.
 lint-flags:
-	@:$(foreach o,$(filter %.o,$(OBJECTS)),$(if $(filter %.c,$(SOURCE_$(o))),$(info $(SOURCE_$(o)) $(ALL_CFLAGS) $(FLAGS_$(o)))))$(foreach s,$(TOOL_SOURCES),$(info $(s) $(ALL_CFLAGS)))
+	@:$(foreach o,$(filter %.o,$(OBJECTS)),$(if $(filter %.c,$(SOURCE_$(o))),$(info $(SOURCE_$(o)) $(ALL_CFLAGS) $(FLAGS_$(o)))))$(foreach s,$(TOOL_SOURCES),$(info $(s) $(ALL_CFLAGS) $(FLAGS_tool_$(s))))
 
 FORCE:
 .PHONY: all setup run test bench fuzz docs format format-check lint clean distclean help test-list lint-flags guest FORCE

@@ -2,4 +2,5 @@
 $(eval $(call script_test,tests/tools/test_peer.sh,,release))
 $(eval $(call script_test,tests/tools/test_guest.sh,$(GUEST),release))
 $(eval $(call script_test,tests/tools/test_graph.py,$(B)/bin/cipu-graph))
+$(eval $(call script_test,tests/tools/test_records.py,build/gen/hw/cipu.sv))
 include $(sort $(wildcard tests/tools/*/module.mk))
