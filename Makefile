@@ -193,8 +193,8 @@ format: ## format all C sources
 format-check: ## check the format of all C sources
 	$(Q)clang-format-19 --dry-run -Werror $(C_FILES)
 
-lint: setup ## check format, compilers' warnings, clang-tidy, cppcheck and shellcheck
-	$(Q)+$(MAKE) -s --no-print-directory SETUP=0 all
+lint: setup ## check format, compilers' warnings, clang-tidy, cppcheck, shellcheck and Verilog
+	$(Q)+$(MAKE) -s --no-print-directory SETUP=0 all build/gen/hw/cipu.sv
 	$(Q)tools/lint
 
 clean: ## remove what was built (the guest and QEMU stay)
