@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 #   $(eval $(call verilated,NAME,TOP,SOURCES[,PARAMETERS]))   the module TOP as `struct rtl_model rtl_model_NAME`
-#   $(eval $(call rtl_test,NAME,SOURCES,LIBS,MODELS))         a cmocka program with such models
+#   $(eval $(call rtl_test,NAME,SOURCES,LIBS,MODELS[,LDLIBS]))   a cmocka program with such models
 #
 # SOURCES are files of hw/shell without folder and suffix; the package comes with them. Models are the same for all
 # variants: the sanitizers watch the C around them.
@@ -37,7 +37,7 @@ $(HW)/verilated.o: $(VERILATOR_INCLUDE)/verilated.cpp $(VERILATOR_INCLUDE)/veril
 
 define rtl_test
 $(B)/test/$(strip $(1)): $(call models,$(4)) $(HW)/verilated.o
-$(call test,$(1),$(2),$(3) cipu-hw-sim,$(call models,$(4)) $(HW)/verilated.o -lstdc++ -lm)
+$(call test,$(1),$(2),$(3) cipu-hw-sim,$(call models,$(4)) $(HW)/verilated.o -lstdc++ -lm $(5))
 endef
 
 $(eval $(call library,cipu-hw-sim,$(wildcard hw/platform/sim/*.c)))

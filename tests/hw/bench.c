@@ -55,8 +55,9 @@ static void append(struct bench_end *end, const void *record)
 {
     if (end->count == end->capacity) {
         end->capacity = end->capacity ? end->capacity * 2 : 64;
-        end->records = realloc(end->records, end->capacity * end->stream.bytes);
-        assert_non_null(end->records);
+        uint8_t *larger = realloc(end->records, end->capacity * end->stream.bytes);
+        assert_non_null(larger);
+        end->records = larger;
     }
     memcpy(end->records + end->count++ * end->stream.bytes, record, end->stream.bytes);
 }
@@ -88,7 +89,7 @@ void bench_cycle(struct bench *bench)
         struct bench_end *end = bench->ends[i];
         if (bench->rtl.cycles % PACE_CYCLES == i % PACE_CYCLES)
             redraw(bench, end);
-        bool willing = end->full_speed || bench_random(bench, 256) < end->pace;
+        bool willing = end->full_speed || (!end->stopped && bench_random(bench, 256) < end->pace);
         if (!end->source) {
             rtl_accept(&end->stream, willing);
         } else {

@@ -13,11 +13,11 @@ struct bench_end {
     struct rtl_stream stream;
     bool source;
     uint8_t *records;
-    size_t count, capacity; /* source: what is to be sent; sink: what has come */
-    size_t moved;           /* source: sent; sink: read by the test (bench_next) */
-    uint32_t pace;          /* of 256 cycles in which the end is willing */
-    bool offered;           /* source: a record stands at the port and may not go away */
-    bool full_speed;
+    size_t count, capacity;   /* source: what is to be sent; sink: what has come */
+    size_t moved;             /* source: sent; sink: read by the test (bench_next) */
+    uint32_t pace;            /* of 256 cycles in which the end is willing */
+    bool offered;             /* source: a record stands at the port and may not go away */
+    bool full_speed, stopped; /* willing in every cycle, in none */
 };
 
 struct bench {

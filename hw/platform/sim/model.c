@@ -8,6 +8,14 @@
 
 #define RESET_CYCLES 4u
 
+bool rtl_has_pin(const struct rtl *rtl, const char *name)
+{
+    bool found = false;
+    for (size_t i = 0; i < rtl->model->pin_count; i++)
+        found |= strcmp(rtl->pins[i].name, name) == 0;
+    return found;
+}
+
 struct rtl_pin rtl_pin(const struct rtl *rtl, const char *name, uint32_t bits)
 {
     for (size_t i = 0; i < rtl->model->pin_count; i++)

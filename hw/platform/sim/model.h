@@ -41,6 +41,8 @@ int rtl_open(struct rtl *rtl, const struct rtl_model *model);
 void rtl_close(struct rtl *rtl);
 void rtl_reset(struct rtl *rtl);
 
+bool rtl_has_pin(const struct rtl *rtl, const char *name);
+
 /* The pin of that name; stops the program with a message if there is none or it is not so wide (bits 0 = any). */
 struct rtl_pin rtl_pin(const struct rtl *rtl, const char *name, uint32_t bits);
 
