@@ -137,6 +137,7 @@ endef
 
 define build_tool
 TOOL_SOURCES += $(filter %.c,$(2))
+$(foreach source,$(filter %.c,$(2)),$(eval FLAGS_tool_$(source) := $(filter -I%,$(3))))
 build/gen/bin/$(strip $(1)): $(2)
 	$$(call say,TOOL,$$@)
 	$$(Q)$$(BEGIN_OUTPUT) $$(CC) -std=c11 -D_GNU_SOURCE -I. $$(WARNINGS) -O1 -g -o "$$$$new" $(filter %.c,$(2)) $(3) $$(END_OUTPUT)
@@ -146,7 +147,7 @@ endef
 GUEST := build/guest/vmlinuz build/guest/initramfs.cpio
 QEMU := build/qemu/qemu-system-x86_64
 
-include $(wildcard hls/module.mk driver/module.mk runtime/module.mk tools/module.mk tests/module.mk)
+include $(wildcard hls/module.mk hw/module.mk driver/module.mk runtime/module.mk tools/module.mk tests/module.mk)
 
 all: $(LIBRARIES) $(PROGRAMS) ## build everything (SANITIZE=address|thread, CC=gcc, V=1)
 
@@ -183,9 +184,10 @@ FUZZ_SECONDS ?= 600
 fuzz: setup ## fuzz each parser of foreign bytes (FUZZ_SECONDS=600 each, ONLY=pattern)
 	$(Q)tools/test-run --variants fuzz --fuzz-seconds $(FUZZ_SECONDS) $(if $(ONLY),--only '$(ONLY)')
 
-docs: setup ## draw the pictures in docs/
-	$(Q)+$(MAKE) --no-print-directory SETUP=0 $(B)/bin/cipu-graph
+docs: setup ## make the pictures and tables in docs/
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 $(B)/bin/cipu-graph build/gen/hw/registers.md
 	$(Q)$(B)/bin/cipu-graph --dot - hls/card.cfg | dot -Tsvg > docs/graph.svg.new && mv -f docs/graph.svg.new docs/graph.svg
+	$(Q)cp build/gen/hw/registers.md docs/registers.md.new && mv -f docs/registers.md.new docs/registers.md
 
 C_FILES = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 format: ## format all C sources
@@ -194,8 +196,8 @@ format: ## format all C sources
 format-check: ## check the format of all C sources
 	$(Q)clang-format-19 --dry-run -Werror $(C_FILES)
 
-lint: setup ## check format, compilers' warnings, clang-tidy, cppcheck and shellcheck
-	$(Q)+$(MAKE) -s --no-print-directory SETUP=0 all
+lint: setup ## check format, compilers' warnings, clang-tidy, cppcheck, shellcheck and Verilog
+	$(Q)+$(MAKE) -s --no-print-directory SETUP=0 all build/gen/hw/cipu.sv
 	$(Q)tools/lint
 
 clean: ## remove what was built (the guest and QEMU stay)
@@ -213,7 +215,7 @@ test-list:
 
 # For lint: each C source of the variant with its compiler's flags.
 lint-flags:
-	@:$(foreach o,$(filter %.o,$(OBJECTS)),$(if $(filter %.c,$(SOURCE_$(o))),$(info $(SOURCE_$(o)) $(ALL_CFLAGS) $(FLAGS_$(o)))))$(foreach s,$(TOOL_SOURCES),$(info $(s) $(ALL_CFLAGS)))
+	@:$(foreach o,$(filter %.o,$(OBJECTS)),$(if $(filter %.c,$(SOURCE_$(o))),$(info $(SOURCE_$(o)) $(ALL_CFLAGS) $(FLAGS_$(o)))))$(foreach s,$(TOOL_SOURCES),$(info $(s) $(ALL_CFLAGS) $(FLAGS_tool_$(s))))
 
 FORCE:
 .PHONY: all setup run test bench fuzz docs format format-check lint clean distclean help test-list lint-flags guest FORCE

@@ -129,7 +129,7 @@ struct native_card {
     struct native_vector vectors[CARD_VECTORS];
     struct port ports[CARD_PORTS];
     struct native_capture *_Atomic capture;
-    uint64_t *memory; /* CARD_MEMORY_LINES of 64 bytes, zero pages until written; NULL without memory ports */
+    uint8_t *memory; /* CARD_MEMORY_LINES of 64 bytes, zero pages until written; NULL without memory ports */
 };
 
 /* native.c */
@@ -182,6 +182,12 @@ static inline uint8_t *native_translate(struct native_card *card, struct native_
     uint64_t left = entry->last - address + 1;
     *length = left < *length ? (uint32_t)left : *length;
     return entry->mapping->host + (address - entry->iova);
+}
+
+/* Bytes up to the end of the page: what one refusal is about. */
+static inline uint32_t native_page_left(uint64_t address)
+{
+    return 4096u - (uint32_t)(address % 4096u);
 }
 
 static inline bool native_cache_failed(const struct native_map_cache *cache)
