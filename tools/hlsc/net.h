@@ -78,7 +78,9 @@ struct netlist {
     uint64_t *words; /* of wide constants, lowest first */
     uint32_t word_count, word_capacity;
     net_id *buckets;
-    uint32_t bucket_count;  /* a power of two */
+    uint32_t bucket_count;         /* a power of two */
+    struct net_slice_memo *slices; /* slices that were asked for, by hash; NULL at first */
+    uint32_t slice_count, slice_capacity;
     struct net_place place; /* of nodes that are made from here on */
 };
 
