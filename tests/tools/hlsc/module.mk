@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+HLSC_NET := $(addprefix tools/hlsc/,net.c net_wire.c net_logic.c net_arithmetic.c bits.c evaluate.c design.c interpret.c)
+$(eval $(call test,test_hlsc_net,tests/tools/hlsc/test_net.c $(HLSC_NET),))
