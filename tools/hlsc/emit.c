@@ -39,6 +39,7 @@ static bool is_output(const struct design_stream *stream)
 static void emit_header(const struct design *design, FILE *out)
 {
     fprintf(out, "// Made by hlsc from %s.\n", design->source);
+    fprintf(out, "/* verilator lint_off UNUSEDSIGNAL */ // records have fields that this kernel does not look at\n");
     fprintf(out, "module %s (\n    input wire clk,\n    input wire rst,\n", design->name);
     for (uint32_t i = 0; i < design->stream_count; i++) {
         const struct design_stream *stream = &design->streams[i];
@@ -54,7 +55,7 @@ static void emit_header(const struct design *design, FILE *out)
 static void emit_state(const struct emit_names *names, FILE *out)
 {
     const struct design *design = names->schedule->design;
-    fprintf(out, "// Stage i holds an activation; 0: one begins.\nwire active_0;\n");
+    fprintf(out, "// Stage i holds an activation; 0: one begins.\nwire active_0 /* verilator public_flat_rd */;\n");
     for (uint32_t stage = 1; stage < names->schedule->stages; stage++)
         fprintf(out, "reg active_%u;\n", stage);
     for (uint32_t i = 0; i < design->register_count; i++) {
@@ -160,7 +161,7 @@ void emit_verilog(const struct schedule *schedule, FILE *out)
     emit_next_state(&names, out);
     emit_rams(&names, out);
     emit_outputs(&names, out);
-    fprintf(out, "\nendmodule\n");
+    fprintf(out, "\nendmodule\n/* verilator lint_on UNUSEDSIGNAL */\n");
     emit_names_free(&names);
 }
 

@@ -34,13 +34,13 @@ void emit_stream_declarations(const struct emit_names *names, FILE *out)
         if (!is_output(design, i))
             continue;
         if (!is_pushed(design, i)) {
-            fprintf(out, "wire %s_room = 1'b1;\n", name);
+            fprintf(out, "wire %s_room /* verilator public_flat_rd */ = 1'b1;\n", name);
             continue;
         }
         fprintf(out, "reg [%u:0] %s_fifo [0:%u];\n", 8 * design->streams[i].bytes - 1, name, (1u << log2) - 1);
         fprintf(out, "reg [%u:0] %s_head, %s_tail;\n", log2 - 1, name, name);
         fprintf(out, "reg [%u:0] %s_count, %s_credit;\n", log2, name, name);
-        fprintf(out, "wire %s_room = |%s_credit;\n", name, name);
+        fprintf(out, "wire %s_room /* verilator public_flat_rd */ = |%s_credit;\n", name, name);
         for (uint32_t stage = 0; !emit_always_room(design, i) && stage <= names->schedule->push[i]; stage++)
             emit_take(name, stage, out);
     }
