@@ -22,9 +22,9 @@ extern char **environ;
 
 /* Loops are only unrolled: what follows wants C's own structure, not a processor's. */
 static const char passes[] = "always-inline,globaldce,function(lower-expect,mergereturn,sroa,early-cse,simplifycfg,"
-                             "loop-simplify,lcssa,loop(loop-rotate),instcombine<no-verify-fixpoint>,simplifycfg,"
+                             "loop-simplify,lcssa,loop(loop-rotate),instsimplify,simplifycfg,"
                              "loop-simplify,lcssa,loop(indvars,loop-unroll-full),sroa,early-cse,"
-                             "instcombine<no-verify-fixpoint>,simplifycfg,adce)";
+                             "instsimplify,simplifycfg,adce)";
 
 static struct net_place place_of_file(const struct front *front)
 {
@@ -174,13 +174,30 @@ void front_close(struct front *front)
         LLVMContextDispose(front->context);
 }
 
-struct net_place front_place(const struct front *front, LLVMValueRef instruction)
+/* LLVM's names go with its context; neighbours mostly have the same. */
+static const char *keep_file(struct front *front, const char *file, size_t length)
+{
+    while (length > 2 && strncmp(file, "./", 2) == 0) {
+        file += 2;
+        length -= 2;
+    }
+    for (uint32_t i = 0; i < front->file_count; i++) {
+        if (strlen(front->files[i]) == length && strncmp(front->files[i], file, length) == 0)
+            return front->files[i];
+    }
+    const char *copy = arena_text(front->arena, file, length);
+    if (front->file_count < FRONT_FILES)
+        front->files[front->file_count++] = copy;
+    return copy;
+}
+
+struct net_place front_place(struct front *front, LLVMValueRef instruction)
 {
     struct net_place place = front->place;
     unsigned length = 0, line = LLVMGetDebugLocLine(instruction);
     const char *file = LLVMGetDebugLocFilename(instruction, &length);
     if (file != NULL && line != 0) {
-        place.file = file;
+        place.file = keep_file(front, file, length);
         place.line = line;
     }
     return place;

@@ -9,6 +9,7 @@
 #include <llvm-c/Target.h>
 
 #define FRONT_RECORD_BYTES 512u
+#define FRONT_FILES        32u
 
 enum front_direction { FRONT_IN, FRONT_IN_CONDITIONAL, FRONT_OUT };
 
@@ -33,6 +34,8 @@ struct front {
     bool arbiter;
     struct front_stream *streams;
     uint32_t stream_count;
+    const char *files[FRONT_FILES]; /* that places name */
+    uint32_t file_count;
     bool has_state; /* then it is the function's first parameter, and streams follow */
 };
 
@@ -42,6 +45,6 @@ bool front_open(struct front *front, struct arena *arena, struct messages *messa
 void front_close(struct front *front);
 
 /* Where an instruction came from. */
-struct net_place front_place(const struct front *front, LLVMValueRef instruction);
+struct net_place front_place(struct front *front, LLVMValueRef instruction);
 
 #endif

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loads and stores. An access at a variable offset is a multiplexer over the bytes that it may select; of an index only
- * those bits count that can differ, and no position beyond the object: such an access is undefined in C. Bits are taken
- * from the lowest outwards to the highest at the leaves, so that neighbouring bytes share the inner stages, as in a
- * barrel shifter.
+ * those bits count that can differ, and no position beyond the object: such an access is undefined in C.
  */
 #include "tools/hlsc/lower.h"
 
@@ -11,6 +9,7 @@
 
 #define POSITIONS_MAX 8192u /* that one byte may be selected from */
 #define CHOICE_LEAVES 64u   /* of an index that is a choice between constants */
+#define OFFSET_PARTS  64u
 
 /* ---- bytes and nets ---- */
 
@@ -34,20 +33,21 @@ void lower_split(struct lower *lower, net_id net, uint32_t count, net_id *bytes)
 
 /* ---- variable offsets ---- */
 
-/* A sum of terms modulo 2^bits, of which each is bits of a net with weights, or a choice between constants. */
-struct index_bit {
-    net_id bit;
+/* A part of an offset: a bit times a weight, or a choice between constants times a weight. */
+struct offset_part {
+    net_id net;
     uint64_t weight;
+    bool choice;
 };
 
+/* A constant and parts, modulo a power of two that is no less than the object's size. Parts are selected from the last
+ * one outwards to the first one at the leaves: what a pointer began with is shared by all that was added later. */
 struct offset {
     uint64_t constant;
-    uint64_t mask; /* 2^bits - 1, at least the object's size */
-    struct index_bit bits[64];
-    uint32_t bit_count;
-    net_id choices[POINTER_TERMS * 2];
-    uint64_t choice_weights[POINTER_TERMS * 2];
-    uint32_t choice_count;
+    uint64_t mask;
+    struct offset_part parts[OFFSET_PARTS];
+    uint32_t count;
+    uint64_t positions;
 };
 
 static uint32_t choice_leaves(const struct lower *lower, net_id net)
@@ -63,18 +63,30 @@ static uint32_t choice_leaves(const struct lower *lower, net_id net)
     return leaves;
 }
 
+static void add_part(struct offset *offset, net_id net, uint64_t weight, bool choice, uint64_t positions)
+{
+    if (offset->positions <= POSITIONS_MAX)
+        offset->positions *= positions;
+    if (offset->count < OFFSET_PARTS)
+        offset->parts[offset->count++] = (struct offset_part){net, weight, choice};
+    else
+        offset->positions = POSITIONS_MAX + 1;
+}
+
+/* The highest bit first, so that neighbouring bytes share the inner stages, as in a barrel shifter. */
 static void add_bits(struct lower *lower, struct offset *offset, net_id index, uint64_t weight, uint64_t limit)
 {
     struct netlist *netlist = lower->netlist;
-    uint32_t width = net_width(netlist, index);
-    for (uint32_t i = 0; i < width && i < 64; i++) {
-        if (((weight << i) & offset->mask) == 0 || (limit > 0 && (uint64_t)1 << i >= limit))
-            break;
+    uint32_t width = net_width(netlist, index), top = 0;
+    while (top < width && top < 64 && ((weight << top) & offset->mask) != 0 &&
+           (limit == 0 || (uint64_t)1 << top < limit))
+        top++;
+    for (uint32_t i = top; i-- > 0;) {
         net_id bit = net_slice(netlist, index, i, 1);
         if (net_is_constant(netlist, bit))
             offset->constant += net_constant_bits(netlist, bit, 0) * (weight << i);
-        else if (offset->bit_count < 64)
-            offset->bits[offset->bit_count++] = (struct index_bit){bit, weight << i};
+        else
+            add_part(offset, bit, weight << i, false, 2);
     }
 }
 
@@ -83,23 +95,23 @@ static void add_term(struct lower *lower, struct offset *offset, net_id index, u
 {
     struct netlist *netlist = lower->netlist;
     const struct net_node *node = net_get(netlist, index);
+    uint32_t leaves = choice_leaves(lower, index);
     weight &= offset->mask;
     if (net_is_constant(netlist, index)) {
         offset->constant += net_constant_bits(netlist, index, 0) * weight;
-    } else if (choice_leaves(lower, index) <= CHOICE_LEAVES && offset->choice_count < POINTER_TERMS * 2) {
-        offset->choices[offset->choice_count] = index;
-        offset->choice_weights[offset->choice_count++] = weight;
+    } else if (leaves <= CHOICE_LEAVES) {
+        add_part(offset, index, weight, true, leaves);
     } else if (node->op == NET_ADD && limit == 0) {
         net_id a = net_operand(netlist, index, 0), b = net_operand(netlist, index, 1);
         add_term(lower, offset, a, weight, 0);
         add_term(lower, offset, b, weight, 0);
     } else if (node->op == NET_CONCAT && limit == 0) {
-        uint32_t count = node->count, low = 0;
-        for (uint32_t i = 0; i < count; i++) {
+        uint32_t low = net_width(netlist, index);
+        for (uint32_t i = node->count; i-- > 0;) {
             net_id part = net_operand(netlist, index, i);
+            low -= net_width(netlist, part);
             if (low < 64)
                 add_term(lower, offset, part, weight << low, 0);
-            low += net_width(netlist, part);
         }
     } else if (node->op == NET_SLICE && node->low == 0 && limit == 0 && ((weight << node->width) & offset->mask) == 0) {
         add_term(lower, offset, net_operand(netlist, index, 0), weight, 0);
@@ -116,69 +128,6 @@ static uint32_t bits_for(uint64_t size)
     return bits;
 }
 
-static void offset_begin(struct lower *lower, struct offset *offset, const struct pointer *place, uint32_t size,
-                         bool apart)
-{
-    memset(offset, 0, sizeof *offset);
-    offset->mask = ((uint64_t)1 << bits_for(size)) - 1;
-    offset->constant = (uint64_t)place->offset;
-    for (uint32_t i = 0; i < place->term_count; i++) {
-        if (apart)
-            add_term(lower, offset, place->terms[i].index, place->terms[i].stride, place->terms[i].limit);
-        else
-            add_bits(lower, offset, place->terms[i].index, place->terms[i].stride, place->terms[i].limit);
-    }
-}
-
-/* One byte of an object, chosen by what is left of the offset. */
-struct selection {
-    struct lower *lower;
-    const struct offset *offset;
-    const net_id *cells;
-    uint32_t size;
-};
-
-static net_id select_choice(const struct selection *selection, uint64_t at, uint32_t choice);
-
-static net_id select_leaf(const struct selection *selection, uint64_t at, uint32_t choice, net_id net)
-{
-    struct lower *lower = selection->lower;
-    if (net_is_constant(lower->netlist, net)) {
-        uint64_t weight = selection->offset->choice_weights[choice];
-        return select_choice(selection, at + net_constant_bits(lower->netlist, net, 0) * weight, choice + 1);
-    }
-    net_id then = select_leaf(selection, at, choice, net_operand(lower->netlist, net, 1));
-    net_id otherwise = select_leaf(selection, at, choice, net_operand(lower->netlist, net, 2));
-    return lower_choose_net(lower, net_operand(lower->netlist, net, 0), then, otherwise);
-}
-
-static net_id select_choice(const struct selection *selection, uint64_t at, uint32_t choice)
-{
-    const struct offset *offset = selection->offset;
-    if (choice < offset->choice_count)
-        return select_leaf(selection, at, choice, offset->choices[choice]);
-    at &= offset->mask;
-    return at < selection->size ? selection->cells[at] : NET_NONE;
-}
-
-static net_id select_bit(const struct selection *selection, uint64_t at, uint32_t bit)
-{
-    const struct offset *offset = selection->offset;
-    if (bit == offset->bit_count)
-        return select_choice(selection, at, 0);
-    net_id then = select_bit(selection, at + offset->bits[bit].weight, bit + 1);
-    net_id otherwise = select_bit(selection, at, bit + 1);
-    return lower_choose_net(selection->lower, offset->bits[bit].bit, then, otherwise);
-}
-
-static uint64_t positions(const struct lower *lower, const struct offset *offset)
-{
-    uint64_t count = offset->bit_count < 32 ? (uint64_t)1 << offset->bit_count : UINT32_MAX;
-    for (uint32_t i = 0; i < offset->choice_count && count <= POSITIONS_MAX; i++)
-        count *= choice_leaves(lower, offset->choices[i]);
-    return count;
-}
-
 /* The whole offset as one net of the bits that the object needs. */
 static net_id offset_net(struct lower *lower, const struct pointer *place, uint32_t size)
 {
@@ -192,15 +141,65 @@ static net_id offset_net(struct lower *lower, const struct pointer *place, uint3
     return sum;
 }
 
-static bool too_wide(struct lower *lower, const struct pointer *place, uint32_t size, struct offset *offset)
+static void offset_begin(struct offset *offset, uint64_t constant, uint32_t size)
 {
-    offset_begin(lower, offset, place, size, true);
-    if (positions(lower, offset) <= POSITIONS_MAX)
-        return false;
-    struct pointer summed = {.object = place->object, .term_count = 1};
-    summed.terms[0] = (struct pointer_term){offset_net(lower, place, size), 1, 0};
-    offset_begin(lower, offset, &summed, size, false);
-    return positions(lower, offset) > POSITIONS_MAX;
+    memset(offset, 0, sizeof *offset);
+    offset->mask = ((uint64_t)1 << bits_for(size)) - 1;
+    offset->constant = constant;
+    offset->positions = 1;
+}
+
+/* The offset's parts, or where they are too many, those of its sum. Fails where these are as well. */
+static bool find_offset(struct lower *lower, const struct pointer *place, uint32_t size, struct offset *offset)
+{
+    offset_begin(offset, (uint64_t)place->offset, size);
+    for (uint32_t i = 0; i < place->term_count; i++)
+        add_term(lower, offset, place->terms[i].index, place->terms[i].stride, place->terms[i].limit);
+    if (offset->positions <= POSITIONS_MAX)
+        return true;
+    offset_begin(offset, 0, size);
+    add_bits(lower, offset, offset_net(lower, place, size), 1, 0);
+    if (offset->positions <= POSITIONS_MAX)
+        return true;
+    lower_error(lower, MESSAGE_DYNAMIC, "a variable offset selects between more than %u bytes", POSITIONS_MAX);
+    return false;
+}
+
+/* One byte of an object, chosen by what is left of the offset. */
+struct selection {
+    struct lower *lower;
+    const struct offset *offset;
+    const net_id *cells;
+    uint32_t size;
+};
+
+static net_id select_part(const struct selection *selection, uint64_t at, uint32_t parts);
+
+static net_id select_choice(const struct selection *selection, uint64_t at, uint32_t parts, net_id net)
+{
+    struct lower *lower = selection->lower;
+    if (net_is_constant(lower->netlist, net)) {
+        uint64_t weight = selection->offset->parts[parts].weight;
+        return select_part(selection, at + net_constant_bits(lower->netlist, net, 0) * weight, parts);
+    }
+    net_id then = select_choice(selection, at, parts, net_operand(lower->netlist, net, 1));
+    net_id otherwise = select_choice(selection, at, parts, net_operand(lower->netlist, net, 2));
+    return lower_choose_net(lower, net_operand(lower->netlist, net, 0), then, otherwise);
+}
+
+static net_id select_part(const struct selection *selection, uint64_t at, uint32_t parts)
+{
+    const struct offset *offset = selection->offset;
+    if (parts == 0) {
+        at &= offset->mask;
+        return at < selection->size ? selection->cells[at] : NET_NONE;
+    }
+    const struct offset_part *part = &offset->parts[parts - 1];
+    if (part->choice)
+        return select_choice(selection, at, parts - 1, part->net);
+    net_id then = select_part(selection, at + part->weight, parts - 1);
+    net_id otherwise = select_part(selection, at, parts - 1);
+    return lower_choose_net(selection->lower, part->net, then, otherwise);
 }
 
 void cells_load(struct lower *lower, const net_id *cells, uint32_t size, const struct pointer *place, uint32_t bytes,
@@ -213,35 +212,107 @@ void cells_load(struct lower *lower, const net_id *cells, uint32_t size, const s
             to[i] = inside ? cells[place->offset + i] : NET_NONE;
         return;
     }
-    if (too_wide(lower, place, size, &offset)) {
-        lower_error(lower, MESSAGE_DYNAMIC, "a variable offset selects between more than %u bytes", POSITIONS_MAX);
+    if (!find_offset(lower, place, size, &offset)) {
         memset(to, 0, bytes * sizeof *to);
         return;
     }
-    struct selection selection = {.lower = lower, .offset = &offset, .cells = cells, .size = size};
+    struct selection selection = {lower, &offset, cells, size};
     for (uint32_t i = 0; i < bytes; i++)
-        to[i] = select_bit(&selection, offset.constant + i, 0);
+        to[i] = select_part(&selection, offset.constant + i, offset.count);
+}
+
+/* A store at each position that the offset may take, under the condition that it does. */
+struct placement {
+    struct lower *lower;
+    const struct offset *offset;
+    net_id *cells;
+    uint32_t size, bytes;
+    const net_id *from;
+};
+
+static void place_part(const struct placement *placement, uint64_t at, uint32_t part, net_id condition);
+
+static void place_choice(const struct placement *placement, uint64_t at, uint32_t part, net_id condition, net_id net)
+{
+    struct netlist *netlist = placement->lower->netlist;
+    if (net_is_constant(netlist, net)) {
+        uint64_t weight = placement->offset->parts[part].weight;
+        place_part(placement, at + net_constant_bits(netlist, net, 0) * weight, part + 1, condition);
+        return;
+    }
+    net_id select = net_operand(netlist, net, 0);
+    net_id then = net_operand(netlist, net, 1), otherwise = net_operand(netlist, net, 2);
+    place_choice(placement, at, part, net_and(netlist, condition, select), then);
+    place_choice(placement, at, part, net_and(netlist, condition, net_not(netlist, select)), otherwise);
+}
+
+/* The condition that the bits of the last parts are those of `value`. */
+static net_id bits_are(const struct placement *placement, uint32_t first, uint64_t value)
+{
+    struct netlist *netlist = placement->lower->netlist;
+    net_id bits[OFFSET_PARTS];
+    uint32_t count = placement->offset->count - first;
+    if (count == 0)
+        return net_constant(netlist, 1, 1);
+    for (uint32_t i = 0; i < count; i++)
+        bits[i] = placement->offset->parts[placement->offset->count - 1 - i].net;
+    return net_eq(netlist, net_concat(netlist, bits, count), net_constant(netlist, count, value));
+}
+
+static void place_bits(const struct placement *placement, uint64_t at, uint32_t first, net_id condition)
+{
+    const struct offset *offset = placement->offset;
+    uint32_t count = offset->count - first;
+    for (uint64_t value = 0; value < (uint64_t)1 << count; value++) {
+        uint64_t to = at;
+        for (uint32_t i = 0; i < count; i++)
+            to += (value >> i & 1u) * offset->parts[offset->count - 1 - i].weight;
+        to &= offset->mask;
+        if (to + placement->bytes > placement->size)
+            continue;
+        net_id here = net_and(placement->lower->netlist, condition, bits_are(placement, first, value));
+        for (uint32_t i = 0; i < placement->bytes; i++)
+            placement->cells[to + i] =
+                lower_choose_net(placement->lower, here, placement->from[i], placement->cells[to + i]);
+    }
+}
+
+static void place_part(const struct placement *placement, uint64_t at, uint32_t part, net_id condition)
+{
+    const struct offset *offset = placement->offset;
+    if (part < offset->count && offset->parts[part].choice)
+        place_choice(placement, at, part, condition, offset->parts[part].net);
+    else
+        place_bits(placement, at, part, condition);
+}
+
+/* Choices first, so that the bits are compared at once. */
+static void choices_first(struct offset *offset)
+{
+    uint32_t choices = 0;
+    for (uint32_t i = 0; i < offset->count; i++) {
+        if (offset->parts[i].choice) {
+            struct offset_part part = offset->parts[i];
+            memmove(&offset->parts[choices + 1], &offset->parts[choices], (i - choices) * sizeof part);
+            offset->parts[choices++] = part;
+        }
+    }
 }
 
 void cells_store(struct lower *lower, net_id *cells, uint32_t size, const struct pointer *place, uint32_t bytes,
                  const net_id *from)
 {
-    struct netlist *netlist = lower->netlist;
+    struct offset offset;
     if (place->term_count == 0) {
         if (place->offset >= 0 && (uint64_t)place->offset + bytes <= size)
             memcpy(cells + place->offset, from, bytes * sizeof *from);
         return;
     }
-    net_id offset = offset_net(lower, place, size);
-    const struct net_node *node = net_get(netlist, offset);
-    uint64_t zeros = node->zeros, ones = node->ones;
-    for (uint64_t at = 0; at + bytes <= size; at++) {
-        if ((at & zeros) != 0 || (~at & ones) != 0)
-            continue;
-        net_id here = net_eq(netlist, offset, net_constant(netlist, net_width(netlist, offset), at));
-        for (uint32_t i = 0; i < bytes; i++)
-            cells[at + i] = lower_choose_net(lower, here, from[i], cells[at + i]);
-    }
+    if (!find_offset(lower, place, size, &offset))
+        return;
+    choices_first(&offset);
+    struct placement placement = {lower, &offset, cells, size, bytes, from};
+    place_part(&placement, offset.constant, 0, net_constant(lower->netlist, 1, 1));
 }
 
 /* ---- objects ---- */
