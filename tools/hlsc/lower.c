@@ -119,22 +119,33 @@ static void add_ram(struct lower *lower, const struct layout_field *field)
         ram->read_enable[port] = add_cells(lower, 1);
         ram->read_address[port] = add_cells(lower, 1);
     }
-    ram->write_enable = add_cells(lower, 1);
-    ram->write_address = add_cells(lower, 1);
-    ram->write_bytes = add_cells(lower, field->bytes);
+}
+
+static void add_rams(struct lower *lower)
+{
+    lower->rams = arena_new(lower->arena, lower->layout.count, sizeof *lower->rams);
+    for (uint32_t i = 0; i < lower->layout.count; i++) {
+        if (lower->layout.fields[i].entries > 0)
+            add_ram(lower, &lower->layout.fields[i]);
+    }
+    lower->port_cells = lower->cell_count;
+    for (uint32_t i = 0; i < lower->ram_count; i++) {
+        struct ram *ram = &lower->rams[i];
+        ram->write_enable = add_cells(lower, 1);
+        ram->write_address = add_cells(lower, 1);
+        ram->write_bytes = add_cells(lower, ram->field->bytes);
+    }
 }
 
 /* Bytes between two RAMs have consecutive cells, padding as well. */
 static void add_state(struct lower *lower)
 {
     const struct layout *layout = &lower->layout;
-    lower->rams = arena_new(lower->arena, layout->count, sizeof *lower->rams);
     lower->state_cells = arena_new(lower->arena, layout->bytes, sizeof *lower->state_cells);
     for (uint32_t i = 0; i < layout->count; i++) {
         const struct layout_field *field = &layout->fields[i];
         if (field->entries == 0)
             continue;
-        add_ram(lower, field);
         for (uint32_t byte = 0; byte < field->entries * field->bytes; byte++)
             lower->state_cells[field->offset + byte] = LOWER_NO_CELL;
     }
@@ -293,6 +304,7 @@ bool lower_kernel(struct design *design, struct front *front)
     layout_read(&lower.layout, front);
     if (order_blocks(&lower)) {
         lower.streams = arena_new(lower.arena, front->stream_count, sizeof *lower.streams);
+        add_rams(&lower);
         lower.wait_cell = add_cells(&lower, 1);
         for (uint32_t i = 0; i < front->stream_count; i++)
             add_stream(&lower, i);

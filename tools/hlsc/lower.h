@@ -123,6 +123,7 @@ struct lower {
     const struct object *state;
     uint32_t *state_cells; /* the cell of each byte, or LOWER_NO_CELL */
     uint32_t cell_count;
+    uint32_t port_cells; /* the first so many are RAM ports: chosen branch by branch, as a branch may depend on them */
     uint32_t wait_cell;
     struct block *blocks; /* in topological order */
     uint32_t block_count;

@@ -5,6 +5,9 @@
  * that do not lead into the block do not matter.
  */
 #include "tools/hlsc/lower.h"
+#include "tools/hlsc/memory.h"
+
+#include <string.h>
 
 struct block *gate_block(struct lower *lower, LLVMBasicBlockRef llvm)
 {
@@ -106,21 +109,133 @@ static struct value cell_value(const void *source, const struct block *predecess
     return value_of_net(predecessor->cells[cell->cell]);
 }
 
+/* Ways into a block that bring the same: one condition serves every cell whose ways fall apart alike. */
+struct group {
+    const bool *members; /* by predecessor */
+    net_id condition;
+};
+
+struct groups {
+    struct group *groups;
+    uint32_t count, capacity;
+    bool *members; /* scratch */
+};
+
+struct member_source {
+    struct lower *lower;
+    const struct block *block;
+    const bool *members;
+};
+
+static uint32_t predecessor_index(const struct block *block, const struct block *predecessor)
+{
+    uint32_t i = 0;
+    while (block->predecessors[i] != predecessor)
+        i++;
+    return i;
+}
+
+static struct value member_value(const void *source, const struct block *predecessor)
+{
+    const struct member_source *from = source;
+    uint32_t i = predecessor_index(from->block, predecessor);
+    return value_of_net(net_constant(from->lower->netlist, 1, from->members[i]));
+}
+
+/* That a way of these members was taken. */
+static net_id group_condition(struct lower *lower, const struct block *block, struct groups *groups)
+{
+    uint32_t ways = block->predecessor_count;
+    for (uint32_t i = 0; i < groups->count; i++) {
+        if (memcmp(groups->groups[i].members, groups->members, ways * sizeof *groups->members) == 0)
+            return groups->groups[i].condition;
+    }
+    bool *members = arena_new(lower->arena, ways, sizeof *members);
+    memcpy(members, groups->members, ways * sizeof *members);
+    struct member_source source = {lower, block, members};
+    struct arrival arrival = {.block = block, .value = member_value, .source = &source};
+    groups->groups = memory_grow(groups->groups, &groups->capacity, groups->count + 1, sizeof *groups->groups);
+    groups->groups[groups->count++] = (struct group){members, choose_region(lower, &arrival).net};
+    return groups->groups[groups->count - 1].condition;
+}
+
+/* Different values and how often they come; more than these are left to the branches' own order. */
+#define GROUPS_MAX 16u
+
+struct values {
+    net_id nets[GROUPS_MAX];
+    uint32_t ways[GROUPS_MAX];
+    uint32_t count;
+};
+
+static bool find_values(const struct block *block, uint32_t cell, struct values *values)
+{
+    values->count = 0;
+    for (uint32_t i = 0; i < block->predecessor_count; i++) {
+        net_id net = block->predecessors[i]->cells[cell];
+        uint32_t v = 0;
+        while (v < values->count && values->nets[v] != net)
+            v++;
+        if (net == NET_NONE)
+            continue;
+        if (v == GROUPS_MAX)
+            return false;
+        if (v == values->count) {
+            values->nets[v] = net;
+            values->ways[v] = 0;
+            values->count++;
+        }
+        values->ways[v]++;
+    }
+    return true;
+}
+
+/* The value that comes in on most ways needs no condition. */
+static net_id choose_values(struct lower *lower, const struct block *block, uint32_t cell, const struct values *values,
+                            struct groups *groups)
+{
+    uint32_t most = 0;
+    for (uint32_t v = 1; v < values->count; v++) {
+        if (values->ways[v] > values->ways[most])
+            most = v;
+    }
+    net_id chosen = values->nets[most];
+    for (uint32_t v = 0; v < values->count; v++) {
+        if (v == most)
+            continue;
+        for (uint32_t i = 0; i < block->predecessor_count; i++)
+            groups->members[i] = block->predecessors[i]->cells[cell] == values->nets[v];
+        chosen = lower_choose_net(lower, group_condition(lower, block, groups), values->nets[v], chosen);
+    }
+    return chosen;
+}
+
+static net_id join_cell(struct lower *lower, struct block *block, uint32_t cell, struct groups *groups)
+{
+    struct values values;
+    bool few = find_values(block, cell, &values);
+    if (few && values.count <= 1)
+        return values.count == 1 ? values.nets[0] : NET_NONE;
+    if (few && cell >= lower->port_cells && block->predecessor_count > 2 &&
+        net_width(lower->netlist, values.nets[0]) > 1)
+        return choose_values(lower, block, cell, &values, groups);
+    struct cell_source source = {cell};
+    struct arrival arrival = {.block = block, .value = cell_value, .source = &source};
+    return choose_region(lower, &arrival).net;
+}
+
 static void join_cells(struct lower *lower, struct block *block)
 {
     struct block **from = block->predecessors;
+    struct groups groups = {0};
+    groups.members = arena_new(lower->arena, block->predecessor_count, sizeof *groups.members);
     for (uint32_t cell = 0; cell < lower->cell_count; cell++) {
-        net_id first = from[0]->cells[cell];
         bool differs = false;
         for (uint32_t i = 1; i < block->predecessor_count; i++)
-            differs |= from[i]->cells[cell] != first;
-        if (differs) {
-            struct cell_source source = {cell};
-            struct arrival arrival = {.block = block, .value = cell_value, .source = &source};
-            first = choose_region(lower, &arrival).net;
-        }
-        lower->cells[cell] = first;
+            differs |= from[i]->cells[cell] != from[0]->cells[cell];
+        lower->cells[cell] = differs ? join_cell(lower, block, cell, &groups) : from[0]->cells[cell];
     }
+    free(groups.groups);
 }
 
 static struct value taken(const void *source, const struct block *predecessor)
