@@ -62,7 +62,7 @@ static void emit_state(const struct emit_names *names, FILE *out)
         const struct design_register *state = &design->registers[i];
         fprintf(out, "reg ");
         emit_range(state->width, out);
-        fprintf(out, "%s;\n", state->name);
+        fprintf(out, "%s;\n", names->state[i]);
     }
 }
 
@@ -134,13 +134,13 @@ static void emit_next_state(const struct emit_names *names, FILE *out)
         return;
     fprintf(out, "\n// ---- state\nalways @(posedge clk) begin\n");
     for (uint32_t i = 0; i < design->register_count; i++) {
-        fprintf(out, "    if (active_%u) %s <= ", schedule->registers[i].write, design->registers[i].name);
+        fprintf(out, "    if (active_%u) %s <= ", schedule->registers[i].write, names->state[i]);
         emit_reference(names, design->registers[i].next, schedule->registers[i].write, out);
         fprintf(out, ";\n");
     }
     fprintf(out, "    if (rst) begin\n");
     for (uint32_t i = 0; i < design->register_count; i++) {
-        fprintf(out, "        %s <= ", design->registers[i].name);
+        fprintf(out, "        %s <= ", names->state[i]);
         emit_reference(names, design->registers[i].initial, 0, out);
         fprintf(out, ";\n");
     }

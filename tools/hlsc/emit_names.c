@@ -77,6 +77,10 @@ static void name_node(struct emit_names *names, net_id id)
     const struct design *design = names->schedule->design;
     const struct net_node *node = net_get(&design->netlist, id);
     char name[160];
+    if (node->op == NET_REGISTER) {
+        names->base[id] = names->state[node->index];
+        return;
+    }
     switch ((enum net_op)node->op) {
     case NET_STREAM_DATA:
         snprintf(name, sizeof name, "%s_data", design->streams[node->index].name);
@@ -86,9 +90,6 @@ static void name_node(struct emit_names *names, net_id id)
         break;
     case NET_STREAM_ROOM:
         snprintf(name, sizeof name, "%s_room", design->streams[node->index].name);
-        break;
-    case NET_REGISTER:
-        snprintf(name, sizeof name, "%s", design->registers[node->index].name);
         break;
     case NET_RAM_DATA:
         snprintf(name, sizeof name, "%s_word%u", design->rams[node->index].name, node->low);
@@ -101,7 +102,7 @@ static void name_node(struct emit_names *names, net_id id)
         break;
     }
     /* Leaves were given their names by their owners. */
-    names->base[id] = (char *)(node->count == 0 ? *find_name(names, name) : emit_unique(names, name));
+    names->base[id] = node->count == 0 ? *find_name(names, name) : emit_unique(names, name);
 }
 
 /* Port and state names are fixed before all others. */
@@ -123,7 +124,7 @@ static void name_interface(struct emit_names *names)
         }
     }
     for (uint32_t i = 0; i < design->register_count; i++)
-        emit_unique(names, design->registers[i].name);
+        names->state[i] = emit_unique(names, design->registers[i].name);
 }
 
 /* Nodes that are used once, as a whole and in their own stage, are written where they are used. */
@@ -210,6 +211,7 @@ void emit_names_init(struct emit_names *names, const struct schedule *schedule)
     memset(names, 0, sizeof *names);
     names->schedule = schedule;
     names->base = memory_new(schedule->node_count, sizeof *names->base);
+    names->state = memory_new(schedule->design->register_count, sizeof *names->state);
     names->inlined = memory_new(schedule->node_count, sizeof *names->inlined);
     grow_names(names);
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
@@ -229,6 +231,7 @@ void emit_names_free(struct emit_names *names)
         free(names->taken[i]);
     free(names->taken);
     free(names->base);
+    free(names->state);
     free(names->inlined);
 }
 

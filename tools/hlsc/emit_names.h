@@ -7,9 +7,10 @@
 
 struct emit_names {
     const struct schedule *schedule;
-    char **base;      /* by node: its name where it is made, NULL = wires and unused nodes */
-    uint8_t *inlined; /* by node: written where it is used */
-    char **taken;     /* hash table of all names */
+    const char **base;  /* by node: its name where it is made, NULL = wires and unused nodes */
+    const char **state; /* by register */
+    uint8_t *inlined;   /* by node: written where it is used */
+    char **taken;       /* hash table of all names */
     uint32_t taken_count, taken_capacity;
 };
 

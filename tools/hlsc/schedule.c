@@ -6,8 +6,12 @@
  */
 #include "tools/hlsc/schedule.h"
 
+#include "tools/hlsc/balance.h"
+#include "tools/hlsc/loops.h"
 #include "tools/hlsc/memory.h"
 #include "tools/hlsc/schedule_store.h"
+
+#define LOOP_BUDGET_STEP 250u /* ps */
 
 static uint32_t larger(uint32_t a, uint32_t b)
 {
@@ -48,7 +52,7 @@ static void place_node(struct schedule *schedule, net_id id)
             arrival = larger(arrival, schedule->arrival[operand]);
     }
     uint32_t delay = schedule_is_wire(node) ? 0 : delay_of(schedule->delays, netlist, id);
-    if (arrival + delay > schedule->budget && arrival > schedule->delays->clock) {
+    if (arrival + delay > schedule_budget(schedule, id) && arrival > schedule->delays->clock) {
         stage++;
         arrival = schedule->delays->clock;
     }
@@ -73,7 +77,7 @@ static bool raise(uint32_t *stage, uint32_t least)
 /* The stage in which a net is there early enough for `setup`. */
 static uint32_t stage_with_setup(const struct schedule *schedule, net_id id, uint32_t setup)
 {
-    return schedule->stage[id] + (schedule->arrival[id] + setup > schedule->budget);
+    return schedule->stage[id] + (schedule->arrival[id] + setup > schedule_budget(schedule, id));
 }
 
 static bool raise_registers(struct schedule *schedule)
@@ -198,17 +202,22 @@ static enum schedule_failure solve_guarded(struct schedule *schedule)
     return failure == SCHEDULE_FITS ? solve(schedule) : failure;
 }
 
-/* The shortest interval that is possible. On failure the schedule is that of the longest without guards. */
-static enum schedule_failure solve_interval(struct schedule *schedule, uint32_t interval_max)
+/* The shortest interval that is possible. Loops get more of the clock period before activations wait for each other,
+ * and guards come before a longer interval. On failure the schedule is that of the longest interval without guards. */
+static enum schedule_failure solve_interval(struct schedule *schedule, const struct schedule_options *options)
 {
-    enum schedule_failure failure = SCHEDULE_RECURRENCE;
-    for (schedule->interval = 1; schedule->interval <= interval_max; schedule->interval++) {
-        guard_all(schedule, false);
-        failure = solve(schedule);
-        if (failure == SCHEDULE_FITS || solve_guarded(schedule) == SCHEDULE_FITS)
-            return SCHEDULE_FITS;
+    for (schedule->interval = 1; schedule->interval <= options->interval_max; schedule->interval++) {
+        for (uint32_t guarded = 0; guarded < 2; guarded++) {
+            for (schedule->loop_budget = options->budget; schedule->loop_budget <= options->loop_budget;
+                 schedule->loop_budget += LOOP_BUDGET_STEP) {
+                guard_all(schedule, false);
+                if ((guarded ? solve_guarded(schedule) : solve(schedule)) == SCHEDULE_FITS)
+                    return SCHEDULE_FITS;
+            }
+        }
     }
-    schedule->interval = interval_max;
+    schedule->interval = options->interval_max;
+    schedule->loop_budget = options->loop_budget;
     guard_all(schedule, false);
     return solve(schedule);
 }
@@ -228,22 +237,34 @@ static void find_ends(struct schedule *schedule)
         schedule->stages = larger(schedule->stages, schedule->rams[i].write + 1);
 }
 
-static void find_longest(struct schedule *schedule)
+/* The node with the longest path, and the one that misses its budget most, NET_NONE if none does. */
+static net_id find_longest(struct schedule *schedule)
 {
-    for (net_id id = 1; id < schedule->node_count; id++)
-        if (schedule_is_source(schedule, id) &&
-            (schedule->longest == NET_NONE || schedule->arrival[id] > schedule->arrival[schedule->longest]))
+    net_id late = NET_NONE;
+    uint32_t most = 0;
+    for (net_id id = 1; id < schedule->node_count; id++) {
+        uint32_t arrival = schedule->arrival[id], budget = schedule_budget(schedule, id);
+        if (!schedule_is_source(schedule, id))
+            continue;
+        if (schedule->longest == NET_NONE || arrival > schedule->arrival[schedule->longest])
             schedule->longest = id;
+        if (arrival > budget && arrival - budget > most) {
+            late = id;
+            most = arrival - budget;
+        }
+    }
+    return late;
 }
 
-static int check_limits(const struct schedule *schedule, const struct schedule_options *options, FILE *messages)
+static int check_limits(struct schedule *schedule, const struct schedule_options *options, FILE *messages)
 {
     const struct design *design = schedule->design;
     uint32_t bits = schedule->pipeline_bits + schedule->state_bits;
-    if (schedule->longest != NET_NONE && schedule->arrival[schedule->longest] > schedule->budget) {
+    net_id late = find_longest(schedule);
+    if (late != NET_NONE) {
         fprintf(messages, "%s: error: one operation takes longer than the %.2f ns of a stage:\n", design->source,
-                schedule->budget / 1000.0);
-        schedule_print_path(schedule, schedule->longest, messages);
+                schedule_budget(schedule, late) / 1000.0);
+        schedule_print_path(schedule, late, messages);
         return -1;
     }
     if (bits > options->register_max) {
@@ -262,24 +283,25 @@ int schedule_design(struct schedule *schedule, struct design *design, const stru
                     const struct schedule_options *options, FILE *messages)
 {
     memset(schedule, 0, sizeof *schedule);
+    balance_design(design, delays);
     schedule->design = design;
     schedule->delays = delays;
     schedule->budget = options->budget;
     schedule->node_count = design->netlist.node_count;
+    schedule->loops = loops_find(design);
     schedule->stage = memory_new(schedule->node_count, sizeof *schedule->stage);
     schedule->arrival = memory_new(schedule->node_count, sizeof *schedule->arrival);
     schedule->last = memory_new(schedule->node_count, sizeof *schedule->last);
     schedule->registers = memory_new(design->register_count, sizeof *schedule->registers);
     schedule->rams = memory_new(design->ram_count, sizeof *schedule->rams);
     schedule->push = memory_new(design->stream_count, sizeof *schedule->push);
-    enum schedule_failure failure = solve_interval(schedule, options->interval_max);
+    enum schedule_failure failure = solve_interval(schedule, options);
     if (failure != SCHEDULE_FITS) {
         schedule_explain(schedule, failure, messages);
         return -1;
     }
     find_ends(schedule);
     schedule_carry(schedule);
-    find_longest(schedule);
     return check_limits(schedule, options, messages);
 }
 
@@ -288,6 +310,7 @@ void schedule_free(struct schedule *schedule)
     for (net_id id = 0; id < schedule->node_count; id++)
         free(schedule->last[id]);
     free(schedule->last);
+    free(schedule->loops);
     free(schedule->stage);
     free(schedule->arrival);
     free(schedule->registers);

@@ -22,6 +22,7 @@
 
 struct schedule_options {
     uint32_t budget;       /* ps for a stage */
+    uint32_t loop_budget;  /* ps for what cannot be cut into stages, where `budget` is not enough */
     uint32_t interval_max; /* cycles for an activation, at most */
     uint32_t register_max; /* bits of all registers; more is an error */
 };
@@ -41,12 +42,13 @@ struct schedule_ram {
 struct schedule {
     const struct design *design;
     const struct delay_table *delays;
-    uint32_t budget;
+    uint32_t budget, loop_budget; /* ps */
     uint32_t interval;
     uint32_t stages;
     uint32_t node_count; /* of the netlist when it was scheduled */
     uint32_t *stage;     /* by node; of wires: that of their latest source */
     uint32_t *arrival;   /* by node: ps after the clock edge */
+    uint8_t *loops;      /* by node: enum loop_flags */
     uint16_t **last;     /* by node, NULL for wires and unused ones: by bit, the last stage that uses it */
     struct schedule_register *registers;
     struct schedule_ram *rams;
@@ -71,6 +73,12 @@ void schedule_free(struct schedule *schedule);
 static inline bool schedule_is_source(const struct schedule *schedule, net_id id)
 {
     return schedule->last[id] != NULL;
+}
+
+/* What a node has to be ready by. */
+static inline uint32_t schedule_budget(const struct schedule *schedule, net_id id)
+{
+    return schedule->loops[id] != 0 ? schedule->loop_budget : schedule->budget;
 }
 
 /* The stage up to which a source needs no copy: its own, of state the one in which it is written. */

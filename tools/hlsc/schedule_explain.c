@@ -115,7 +115,7 @@ void schedule_explain(const struct schedule *schedule, enum schedule_failure fai
         messages,
         "%s: error: the next activation needs `%s`, which takes %.2f ns; a stage has %.2f ns and the interval is at "
         "most %u. Compute less between a read of the state and its write, or in an earlier kernel:\n",
-        design->source, name, end != NET_NONE ? timing.arrival[end] / 1000.0 : 0.0, schedule->budget / 1000.0,
+        design->source, name, end != NET_NONE ? timing.arrival[end] / 1000.0 : 0.0, schedule->loop_budget / 1000.0,
         schedule->interval);
     if (end != NET_NONE)
         print_path(&timing, end, messages);

@@ -87,7 +87,7 @@ bool native_open(struct native *native, const struct kernel *kernel, const char 
     native->ports = memory_new(design->stream_count, sizeof *native->ports);
     for (uint32_t i = 0; i < design->stream_count; i++)
         native->ports[i] = memory_new(1, sizeof(struct hls_port));
-    native->state = memory_new(1, 1u << 24);
+    native->state = memory_new(1, NATIVE_STATE_BYTES);
     return native->step != NULL;
 }
 

@@ -6,6 +6,8 @@
 #include "tools/hlsc/interpret.h"
 #include "tools/hlsc/kernel.h"
 
+#define NATIVE_STATE_BYTES (1u << 24) /* more than any kernel's */
+
 struct native {
     void *library;
     int (*step)(void *state, void *const *ports);

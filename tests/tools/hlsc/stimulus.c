@@ -117,7 +117,7 @@ static void set_number(struct stimulus *stimulus, uint8_t *record, uint32_t byte
     set_bits(record, bytes, low, width, value);
 }
 
-static void draw_record(struct stimulus *stimulus, uint32_t index, uint8_t *record)
+void stimulus_record(struct stimulus *stimulus, uint32_t index, uint8_t *record)
 {
     uint32_t bytes = stimulus->design->streams[index].bytes, kind = below(stimulus, 10);
     if (kind == 0) {
@@ -147,6 +147,6 @@ void stimulus_next(struct stimulus *stimulus, struct interpreter_stream *streams
             continue; /* a record stays until it is read */
         streams[i].ready = chance(stimulus, stimulus->ready_percent);
         if (input && streams[i].ready)
-            draw_record(stimulus, i, streams[i].record);
+            stimulus_record(stimulus, i, streams[i].record);
     }
 }

@@ -29,6 +29,8 @@ struct stimulus {
 void stimulus_init(struct stimulus *stimulus, const struct design *design, uint64_t seed);
 void stimulus_free(struct stimulus *stimulus);
 uint64_t stimulus_random(struct stimulus *stimulus);
+/* Draws a new record for an input; `record` holds the one before. */
+void stimulus_record(struct stimulus *stimulus, uint32_t index, uint8_t *record);
 /* Draws new records for inputs that have none waiting, and which streams are ready. */
 void stimulus_next(struct stimulus *stimulus, struct interpreter_stream *streams);
 

@@ -35,7 +35,7 @@ int main(int argc, char **argv)
     struct design design;
     struct schedule schedule;
     struct delay_table delays;
-    struct schedule_options options = {.budget = 2000, .interval_max = 6, .register_max = 100000};
+    struct schedule_options options = {.budget = 2000, .loop_budget = 3000, .interval_max = 6, .register_max = 100000};
     char error[256];
     if (argc != 3)
         return 2;

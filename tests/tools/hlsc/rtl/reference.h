@@ -16,13 +16,15 @@ struct reference_stream {
     bool fired;      /* out: it was read or pushed */
 };
 
+/* Returns false with a message on stdout. */
+bool reference_open(uint64_t seed);
 void reference_reset(void);
 
 /* `streams` are in the order of the module's. Returns whether the activation happened. */
 bool reference_activate(struct reference_stream *streams);
 
-/* Makes a random record into one that the kernel may be given. */
-void reference_constrain(unsigned stream, uint8_t *record);
+/* Draws the next record of an input; `record` holds the one before. */
+void reference_record(unsigned stream, uint8_t *record);
 
 #ifdef __cplusplus
 }
