@@ -361,7 +361,28 @@ static net_id choose_parts(struct netlist *netlist, net_id select, net_id then, 
     return result;
 }
 
-/* A choice of one bit is logic where one side is known. */
+/* The other operand of an AND or OR that has `one`; NET_NONE: it has not, or is no such operation. */
+static net_id other_operand(const struct netlist *netlist, net_id id, enum net_op op, net_id one)
+{
+    if (net_get(netlist, id)->op != op)
+        return NET_NONE;
+    net_id a = net_operand(netlist, id, 0), b = net_operand(netlist, id, 1);
+    return a == one ? b : b == one ? a : NET_NONE;
+}
+
+/* A choice between x and x with something: `differs` is chosen where `when` holds. NET_NONE: it is none. */
+static net_id choose_with(struct netlist *netlist, net_id when, net_id differs, net_id plain)
+{
+    net_id other = other_operand(netlist, differs, NET_OR, plain);
+    if (other != NET_NONE)
+        return net_or(netlist, plain, net_and(netlist, when, other));
+    other = other_operand(netlist, differs, NET_AND, plain);
+    if (other != NET_NONE)
+        return net_and(netlist, plain, net_or(netlist, net_not(netlist, when), other));
+    return NET_NONE;
+}
+
+/* A choice of one bit is logic where one side is known, or is part of the other. */
 static net_id choose_bit(struct netlist *netlist, net_id select, net_id then, net_id otherwise)
 {
     net_id zero = net_constant(netlist, 1, 0), one = net_constant(netlist, 1, 1);
@@ -373,7 +394,8 @@ static net_id choose_bit(struct netlist *netlist, net_id select, net_id then, ne
         return net_or(netlist, net_not(netlist, select), then);
     if (otherwise == zero || otherwise == select)
         return net_and(netlist, select, then);
-    return NET_NONE;
+    net_id folded = choose_with(netlist, select, then, otherwise);
+    return folded != NET_NONE ? folded : choose_with(netlist, net_not(netlist, select), otherwise, then);
 }
 
 /* What `id` is when `select` has the value `holds`. */

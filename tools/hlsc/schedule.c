@@ -12,6 +12,7 @@
 #include "tools/hlsc/schedule_store.h"
 
 #define LOOP_BUDGET_STEP 250u /* ps */
+#define SINK_ROUNDS      3u
 
 static uint32_t larger(uint32_t a, uint32_t b)
 {
@@ -64,6 +65,29 @@ void schedule_place(struct schedule *schedule)
 {
     for (net_id id = 1; id < schedule->node_count; id++)
         place_node(schedule, id);
+}
+
+void schedule_time(struct schedule *schedule)
+{
+    const struct netlist *netlist = &schedule->design->netlist;
+    for (net_id id = 1; id < schedule->node_count; id++) {
+        const struct net_node *node = net_get(netlist, id);
+        uint32_t stage = 0, arrival = 0;
+        if (node->count == 0)
+            continue;
+        for (uint32_t i = 0; i < node->count && schedule_is_wire(node); i++)
+            stage = larger(stage, schedule->stage[net_operand(netlist, id, i)]);
+        if (schedule_is_wire(node))
+            schedule->stage[id] = stage;
+        else
+            arrival = schedule->delays->clock;
+        for (uint32_t i = 0; i < node->count; i++) {
+            net_id operand = net_operand(netlist, id, i);
+            if (schedule->stage[operand] == schedule->stage[id])
+                arrival = larger(arrival, schedule->arrival[operand]);
+        }
+        schedule->arrival[id] = schedule_is_wire(node) ? arrival : arrival + delay_of(schedule->delays, netlist, id);
+    }
 }
 
 static bool raise(uint32_t *stage, uint32_t least)
@@ -302,6 +326,11 @@ int schedule_design(struct schedule *schedule, struct design *design, const stru
     }
     find_ends(schedule);
     schedule_carry(schedule);
+    for (uint32_t i = 0; i < SINK_ROUNDS; i++) {
+        schedule_sink(schedule);
+        schedule_time(schedule);
+        schedule_carry(schedule);
+    }
     return check_limits(schedule, options, messages);
 }
 

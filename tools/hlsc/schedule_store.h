@@ -18,6 +18,12 @@ enum schedule_failure {
 /* The stage and the time at which a node is ready for given stages of state and addresses. */
 void schedule_place(struct schedule *schedule);
 
+/* The same for operations whose stages are fixed: times, and the stages of wires. */
+void schedule_time(struct schedule *schedule);
+
+/* Moves operations to later stages to save registers; schedule_time and schedule_carry are due. */
+void schedule_sink(struct schedule *schedule);
+
 /* Which bits are carried how far: fills last, pipeline_bits and state_bits. */
 void schedule_carry(struct schedule *schedule);
 
