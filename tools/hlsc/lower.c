@@ -259,7 +259,7 @@ static void finish(struct lower *lower)
 {
     net_id wait = lower->cells[lower->wait_cell];
     lower->instruction = NULL;
-    if (wait == NET_NONE)
+    if (wait == NET_NONE && lower->messages->errors == 0)
         lower_error(lower, MESSAGE_WAIT, "there is no STREAM_WAIT");
     lower->design->wait = wait != NET_NONE ? wait : net_constant(lower->netlist, 1, 0);
     for (uint32_t i = 0; i < lower->front->stream_count; i++)

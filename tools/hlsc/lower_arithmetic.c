@@ -216,7 +216,7 @@ bool lower_arithmetic(struct lower *lower, LLVMValueRef instruction, struct valu
     case LLVMFPExt:
     case LLVMFPTrunc:
         lower_error(lower, MESSAGE_FLOAT, "floating point; use integers");
-        *result = (struct value){0};
+        *result = value_of_net(net_constant(lower->netlist, 1, 0));
         return true;
     default:
         return false;

@@ -95,7 +95,7 @@ static void push_stream(struct lower *lower, LLVMValueRef call)
     }
     fire(lower, stream, "written");
     const net_id *bytes = lower->cells + stream->record->first_cell;
-    for (uint32_t i = 0; i < stream->front->bytes; i++) {
+    for (uint32_t i = 0; i < stream->front->bytes && lower->messages->errors == 0; i++) {
         if (bytes[i] == NET_NONE) {
             lower_error(lower, MESSAGE_UNWRITTEN, "byte %u of %s for stream '%s' is never written", i,
                         stream->front->record, stream->front->name);
@@ -432,6 +432,8 @@ static bool without_effect(const char *name)
 void lower_call(struct lower *lower, LLVMValueRef call)
 {
     LLVMValueRef called = LLVMGetCalledValue(call);
+    if (LLVMGetTypeKind(LLVMTypeOf(call)) != LLVMVoidTypeKind)
+        value_map_set(lower, call, value_zero(lower, LLVMTypeOf(call)));
     if (LLVMIsAInlineAsm(called)) {
         lower_error(lower, MESSAGE_INSTRUCTION, "inline assembly");
         return;

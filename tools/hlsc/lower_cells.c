@@ -365,18 +365,21 @@ static struct view view_of(struct lower *lower, const struct pointer *place)
     return view;
 }
 
+/* What comes of an earlier error is not told again. */
 static bool check_place(struct lower *lower, const struct pointer *place, const struct view *view, uint32_t bytes)
 {
     int64_t at = place->offset - view->start;
-    if (view->size == 0 && place->object->kind == OBJECT_STATE)
-        lower_error(lower, MESSAGE_RAM_WHOLE, "%u bytes across entries of a RAM; access it entry by entry", bytes);
-    else if (view->size == 0)
+    bool known = place->object->kind != OBJECT_NULL && place->object->kind != OBJECT_STREAM;
+    bool in_object = place->offset >= 0 && place->offset < place->object->bytes;
+    if (!known && lower->messages->errors == 0)
         lower_error(lower, MESSAGE_POINTER, "a pointer that leads to no known object");
-    else if (bytes > view->size || (place->term_count == 0 && (at < 0 || (uint64_t)at + bytes > view->size)))
+    else if (known && view->size == 0 && in_object)
+        lower_error(lower, MESSAGE_RAM_WHOLE, "%u bytes across entries of a RAM; access it entry by entry", bytes);
+    else if (known && (bytes > view->size || (place->term_count == 0 && (at < 0 || (uint64_t)at + bytes > view->size))))
         lower_error(lower, MESSAGE_BOUNDS, "%u bytes at offset %lld of '%s', which has %u bytes", bytes,
                     (long long)place->offset, place->object->name, place->object->bytes);
     else
-        return true;
+        return known;
     return false;
 }
 

@@ -279,6 +279,7 @@ void lower_instruction(struct lower *lower, LLVMValueRef instruction)
             return;
         default:
             refuse(lower, instruction);
+            value = value_zero(lower, LLVMTypeOf(instruction));
             break;
         }
     }

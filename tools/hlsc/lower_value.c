@@ -330,6 +330,8 @@ static struct value constant_value(struct lower *lower, LLVMValueRef value)
         return value_zero(lower, type);
     if (LLVMIsAConstantInt(value))
         return value_of_net(constant_integer(lower, value, lower_width(lower, type)));
+    if (LLVMIsAFunction(value)) /* whoever calls it says so */
+        return value_of_pointer(pointer_to(lower, &lower->null, 0));
     if (LLVMIsAGlobalVariable(value)) {
         const struct object *object = lower_global(lower, value);
         return value_of_pointer(pointer_to(lower, object, 0));
