@@ -37,6 +37,11 @@
 /* Slots are aligned to 64 bytes, so that records start on a cache line. */
 #define HLS_SLOT_BYTES(type) ((uint32_t)((sizeof(type) + 63u) / 64u * 64u))
 
+#define HLS_INLINE static inline __attribute__((always_inline))
+
+#ifdef __HLSC__
+#include "hls/include/hls_compiler.h"
+#else
 /* One end of a stream during a run of activations. `checked` is a compile-time constant after inlining: in a chunk that
  * was sized beforehand nothing is tested or wraps, and `slots` is all that moves. */
 struct hls_port {
@@ -47,7 +52,6 @@ struct hls_port {
     bool checked;
 };
 
-#define HLS_INLINE         static inline __attribute__((always_inline))
 #define STEP(name, ...)    HLS_INLINE int name(__VA_ARGS__)
 #define ARBITER(name, ...) HLS_INLINE int name(__VA_ARGS__)
 #define STEP_END           return 1
@@ -114,6 +118,7 @@ HLS_INLINE void hls_copy_out(const void *record, struct hls_port *port, uint64_t
     port->index++;
 }
 #endif
+#endif
 
 /* Copies and clears of constant size; in hardware wires. */
 #define HLS_COPY(to, from, bytes) memcpy((to), (from), (bytes))
@@ -125,7 +130,7 @@ HLS_INLINE void hls_copy_out(const void *record, struct hls_port *port, uint64_t
 typedef uint8_t hls_vector __attribute__((vector_size(64), aligned(1), may_alias));
 
 /* to[0..63] = bytes shift..shift+63 of the 128 bytes {first, second}; shift is a constant 0..64. */
-#if defined(__clang__)
+#if defined(__clang__) && !defined(__HLSC__)
 #define HLS_SHUFFLE_1(k, i) ((k) + (i))
 #define HLS_SHUFFLE_8(k, i)                                                                               \
     HLS_SHUFFLE_1(k, i), HLS_SHUFFLE_1(k, (i) + 1), HLS_SHUFFLE_1(k, (i) + 2), HLS_SHUFFLE_1(k, (i) + 3), \
@@ -154,9 +159,12 @@ typedef uint8_t hls_vector __attribute__((vector_size(64), aligned(1), may_alias
 
 HLS_INLINE void hls_window(uint8_t *to, uint32_t bytes, const uint8_t *from, uint32_t from_bytes, uint32_t offset)
 {
+#ifndef __HLSC__
     if (offset + bytes <= from_bytes) {
         memcpy(to, from + offset, bytes);
-    } else {
+    } else
+#endif
+    {
         for (uint32_t i = 0; i < bytes; i++)
             to[i] = offset + i < from_bytes ? from[offset + i] : 0;
     }

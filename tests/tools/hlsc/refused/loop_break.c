@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/tools/hlsc/refused/common.h"
+
+struct k_state {
+    uint32_t words[8];
+};
+
+STEP(k, struct k_state *state, STREAM_IN(struct item, in), STREAM_OUT(struct item, out))
+{
+    STREAM_WAIT(STREAM_CAN_READ(in) && STREAM_CAN_WRITE(out));
+    STREAM_READ(struct item, item, in);
+    STREAM_OPEN(struct item, made, out);
+    HLS_COPY(made, item, sizeof *made);
+    uint32_t found = 0;
+    while (state->words[found & 7u] != item->a) /* expect HLS005 a loop whose bound */
+        found += 3;
+    made->a = found;
+    STREAM_PUSH(struct item, made, out);
+    STEP_END;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/tools/hlsc/refused/common.h"
+
+/* expect-anywhere HLS018 byte 4 of an entry of RAM */
+
+struct k_state {
+    struct item table[256];
+};
+
+STEP(k, struct k_state *state, STREAM_IN(struct item, in), STREAM_OUT(struct item, out))
+{
+    STREAM_WAIT(STREAM_CAN_READ(in) && STREAM_CAN_WRITE(out));
+    STREAM_READ(struct item, item, in);
+    STREAM_OPEN(struct item, made, out);
+    HLS_COPY(made, item, sizeof *made);
+    state->table[item->b & 255u].a = item->a;
+    STREAM_PUSH(struct item, made, out);
+    STEP_END;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/tools/hlsc/refused/common.h"
+
+struct k_state {
+    uint32_t table[256];
+};
+
+STEP(k, struct k_state *state, STREAM_IN(struct item, in), STREAM_OUT(struct item, out))
+{
+    STREAM_WAIT(STREAM_CAN_READ(in) && STREAM_CAN_WRITE(out));
+    STREAM_READ(struct item, item, in);
+    STREAM_OPEN(struct item, made, out);
+    HLS_COPY(made, item, sizeof *made);
+    HLS_ZERO(state->table, sizeof state->table); /* expect HLS019 1024 bytes across entries of RAM 'table' */
+    STREAM_PUSH(struct item, made, out);
+    STEP_END;
+}

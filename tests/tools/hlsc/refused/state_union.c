@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/tools/hlsc/refused/common.h"
+
+struct k_state {
+    union {
+        uint32_t word;
+        uint8_t bytes[4]; /* expect HLS023 is a member of a union */
+    } both;
+};
+
+STEP(k, struct k_state *state, STREAM_IN(struct item, in), STREAM_OUT(struct item, out))
+{
+    STREAM_WAIT(STREAM_CAN_READ(in) && STREAM_CAN_WRITE(out));
+    STREAM_READ(struct item, item, in);
+    STREAM_OPEN(struct item, made, out);
+    HLS_COPY(made, item, sizeof *made);
+    STREAM_PUSH(struct item, made, out);
+    STEP_END;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs a Verilated module beside its reference: random records, random valid and back-pressure whose probabilities
+ * change, resets in the middle. Each activation that begins in the module is one call of the reference, which is told
+ * which inputs had a record and which outputs had room just then; so kernels whose output depends on timing are
+ * compared bit by bit too. At the end of each run the module has to come to rest with nothing left that the reference
+ * would do.
+ *
+ * Usage: bench [SEED [RUNS]]. Comes with model.h: the module's class, BENCH_MODEL, and bench_streams().
+ */
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <vector>
+
+#include "model.h"
+#include "reference.h"
+
+#define QUIET_CYCLES_MAX 40000u /* RAMs are cleared meanwhile */
+
+static uint64_t random_state;
+
+static uint32_t random_below(uint32_t limit)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((random_state >> 33) % limit);
+}
+
+typedef std::vector<uint8_t> record_bytes;
+
+struct stream {
+    bench_stream port;
+    bool offered; /* input: a record is offered until it is taken */
+    record_bytes head;
+    std::deque<record_bytes> expected; /* output */
+    uint32_t percent;                  /* how often valid or ready rises */
+};
+
+class bench
+{
+  public:
+    explicit bench(BENCH_MODEL &model) : model(model)
+    {
+        for (const bench_stream &port : bench_streams(model))
+            streams.push_back({port, false, record_bytes(port.bytes), {}, 50});
+    }
+
+    void run(uint32_t cycles, bool cut)
+    {
+        reset();
+        for (uint32_t i = 0; i < cycles; i++) {
+            if (random_below(200) == 0)
+                change();
+            cycle(false);
+        }
+        if (!cut)
+            settle();
+    }
+
+    uint64_t activations = 0, cycles = 0, pushed = 0;
+
+  private:
+    void fail(const char *what, const stream *of)
+    {
+        printf("cycle %llu, activation %llu: %s%s%s\n", (unsigned long long)cycles, (unsigned long long)activations,
+               of != nullptr ? of->port.name : "", of != nullptr ? ": " : "", what);
+        exit(1);
+    }
+
+    void change()
+    {
+        static const uint32_t percents[] = {2, 20, 50, 90, 100};
+        for (stream &stream : streams)
+            stream.percent = percents[random_below(5)];
+    }
+
+    void reset()
+    {
+        model.rst = 1;
+        model.eval(); /* the first evaluation sees no edge */
+        for (stream &stream : streams) {
+            stream.offered = false;
+            stream.expected.clear();
+            if (stream.port.input)
+                *stream.port.valid = 0;
+        }
+        clock();
+        model.rst = 0;
+        reference_reset();
+        change();
+    }
+
+    void clock()
+    {
+        model.clk = 1;
+        model.eval();
+        model.clk = 0;
+        model.eval();
+        cycles++;
+    }
+
+    /* Everything may leave; what is offered stays, nothing new comes. */
+    void settle()
+    {
+        uint32_t quiet = 0;
+        for (uint32_t i = 0; quiet < 4; i++) {
+            if (i == QUIET_CYCLES_MAX)
+                fail("the module does not come to rest", nullptr);
+            cycle(true);
+            quiet = model.idle ? quiet + 1 : 0;
+        }
+        for (stream &stream : streams)
+            if (!stream.expected.empty())
+                fail("a record is missing", &stream);
+        std::vector<reference_stream> given = state_of();
+        for (size_t i = 0; i < streams.size(); i++)
+            if (!streams[i].port.input)
+                given[i].ready = true;
+        if (reference_activate(given.data()))
+            fail("the module does not do what it could", nullptr);
+    }
+
+    void cycle(bool leave)
+    {
+        for (size_t i = 0; i < streams.size(); i++) {
+            stream &stream = streams[i];
+            bool rises = random_below(100) < stream.percent;
+            if (!stream.port.input) {
+                *stream.port.ready = leave || rises;
+            } else if (!stream.offered && rises && !leave) {
+                reference_record((unsigned)i, stream.head.data());
+                memcpy(stream.port.data, stream.head.data(), stream.head.size());
+                stream.offered = true;
+            }
+            if (stream.port.input)
+                *stream.port.valid = stream.offered;
+        }
+        model.eval();
+        if (bench_active(model))
+            activate();
+        check_ports();
+        clock();
+    }
+
+    std::vector<reference_stream> state_of()
+    {
+        std::vector<reference_stream> given;
+        for (stream &stream : streams)
+            given.push_back({stream.head.data(), stream.port.input ? stream.offered : bench_room(stream.port), false});
+        return given;
+    }
+
+    void activate()
+    {
+        std::vector<reference_stream> given = state_of();
+        activations++;
+        if (!reference_activate(given.data()))
+            fail("an activation that cannot be", nullptr);
+        for (size_t i = 0; i < streams.size(); i++) {
+            stream &stream = streams[i];
+            stream.port.fired = given[i].fired;
+            if (given[i].fired && !stream.port.input)
+                stream.expected.push_back(stream.head);
+        }
+    }
+
+    void check_ports()
+    {
+        bool active = bench_active(model);
+        for (stream &stream : streams) {
+            if (stream.port.input) {
+                if (*stream.port.ready != (active && stream.port.fired))
+                    fail(*stream.port.ready ? "a record is taken that is not read"
+                                            : "a record that is read is not taken",
+                         &stream);
+                if (*stream.port.ready)
+                    stream.offered = false;
+            } else if (*stream.port.valid && *stream.port.ready) {
+                check_record(stream);
+            }
+        }
+    }
+
+    void check_record(stream &stream)
+    {
+        record_bytes got(stream.port.bytes);
+        memcpy(got.data(), stream.port.data, got.size());
+        if (stream.expected.empty())
+            fail("a record that was not pushed", &stream);
+        for (size_t i = 0; i < got.size(); i++) {
+            if (got[i] != stream.expected.front()[i]) {
+                printf("byte %zu is %02x, expected %02x\n", i, got[i], stream.expected.front()[i]);
+                fail("a wrong record", &stream);
+            }
+        }
+        stream.expected.pop_front();
+        pushed++;
+    }
+
+    BENCH_MODEL &model;
+    std::vector<stream> streams;
+};
+
+int main(int argc, char **argv)
+{
+    static BENCH_MODEL model;
+    random_state = argc > 1 ? strtoull(argv[1], nullptr, 0) : 1;
+    if (!reference_open(random_state))
+        return 1;
+    uint32_t runs = argc > 2 ? (uint32_t)strtoul(argv[2], nullptr, 0) : 20;
+    bench bench(model);
+    for (uint32_t i = 0; i < runs; i++)
+        bench.run(500 + random_below(2000), i % 4 == 3);
+    printf("%llu activations in %llu cycles, %llu records out\n", (unsigned long long)bench.activations,
+           (unsigned long long)bench.cycles, (unsigned long long)bench.pushed);
+    return bench.activations > 0 ? 0 : 1;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The C kernel as the reference; KERNEL_SOURCE names it. */
+#include <string.h>
+
+#include "tests/tools/hlsc/native.h"
+#include "tests/tools/hlsc/rtl/reference.h"
+#include "tests/tools/hlsc/stimulus.h"
+
+#define STREAMS_MAX 64u
+
+static const char *const options[] = {"-I.", NULL};
+static struct kernel kernel;
+static struct native native;
+static struct stimulus stimulus;
+
+bool reference_open(uint64_t seed)
+{
+    struct messages messages = {.to = stdout};
+    struct kernel_options kernel_options = {NULL, options};
+    if (!kernel_read(&kernel, &messages, KERNEL_SOURCE, &kernel_options) || !native_open(&native, &kernel, options))
+        return false;
+    stimulus_init(&stimulus, &kernel.design, seed);
+    return kernel.design.stream_count <= STREAMS_MAX;
+}
+
+void reference_reset(void)
+{
+    memset(native.state, 0, NATIVE_STATE_BYTES);
+}
+
+bool reference_activate(struct reference_stream *streams)
+{
+    struct interpreter_stream given[STREAMS_MAX];
+    for (uint32_t i = 0; i < kernel.design.stream_count; i++)
+        given[i] = (struct interpreter_stream){streams[i].record, streams[i].ready, false};
+    bool happened = native_activate(&native, given);
+    for (uint32_t i = 0; i < kernel.design.stream_count; i++)
+        streams[i].fired = given[i].fired;
+    return happened;
+}
+
+void reference_record(unsigned stream, uint8_t *record)
+{
+    stimulus_record(&stimulus, stream, record);
+}
