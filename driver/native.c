@@ -104,7 +104,7 @@ static int create_tasks(struct native_card *card, struct cipu_error *error)
     for (size_t i = 0; i < graph->node_count; i++) {
         card->tasks[i].run = graph->nodes[i].run;
         card->tasks[i].context = card->object;
-        int result = graph->nodes[i].kernel ? 0 : create_block(card, i, error);
+        int result = graph->nodes[i].run ? 0 : create_block(card, i, error);
         if (result < 0)
             return result;
         native_make_ready(card, i);
@@ -122,7 +122,6 @@ static void native_close(struct cipu_card *base)
     native_map_free(card);
     native_doorbell_free(card);
     native_interrupt_free(card);
-    lockstep_destroy(card->lockstep);
     for (size_t i = 0; card->blocks && i < card->graph->node_count; i++)
         free(card->blocks[i]);
     if (card->memory)
@@ -167,7 +166,7 @@ static int open_ports(struct native_card *card, const struct native_uri *uri, st
     return 0;
 }
 
-static int build(struct native_card *card, const struct rtl_graph *modules, const char *rest, struct cipu_error *error)
+static int build(struct native_card *card, const char *rest, struct cipu_error *error)
 {
     struct native_uri uri;
     int result = native_uri_parse(rest, &uri, error);
@@ -177,7 +176,6 @@ static int build(struct native_card *card, const struct rtl_graph *modules, cons
     card->cpu = uri.cpu;
     if ((result = create_descriptors(card, error)) < 0 || (result = native_map_init(card)) < 0 ||
         (result = create_fifos(card)) < 0 || (result = create_tasks(card, error)) < 0 ||
-        (modules && (result = lockstep_create(card, modules, &card->lockstep, error)) < 0) ||
         (result = open_ports(card, &uri, error)) < 0)
         return result;
     return native_thread_start(card, error);
@@ -194,15 +192,13 @@ static size_t native_activity(struct cipu_card *base, struct cipu_kernel_activit
         activity[i].activations = atomic_load_explicit(&card->tasks[i].activity.activations, memory_order_relaxed);
         activity[i].stalls = atomic_load_explicit(&card->tasks[i].activity.stalls, memory_order_relaxed);
     }
-    /* The thread itself: its rounds, and how often it slept; modules: their clock's cycles. */
-    size_t all = graph->node_count;
-    if (count > all)
-        activity[all] =
+    /* The thread itself: its rounds, and how often it slept. */
+    if (count > graph->node_count) {
+        activity[graph->node_count] =
             (struct cipu_kernel_activity){"thread", atomic_load_explicit(&card->rounds, memory_order_relaxed),
                                           atomic_load_explicit(&card->sleeps, memory_order_relaxed)};
-    if (card->lockstep && count > ++all)
-        activity[all] = (struct cipu_kernel_activity){"clock", lockstep_cycles(card->lockstep), 0};
-    return all + 1;
+    }
+    return graph->node_count + 1;
 }
 
 static int native_open(const char *rest, struct cipu_card **card, struct cipu_error *error)
@@ -226,8 +222,8 @@ const struct card_ops card_ops_native = {
     .capture = native_capture,
 };
 
-static int open_graph(const struct native_graph *graph, const struct rtl_graph *modules, const char *rest,
-                      struct cipu_card **card, struct cipu_error *error)
+int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
+                     struct cipu_error *error)
 {
     struct native_card *native = aligned_alloc(64, (sizeof *native + 63) / 64 * 64);
     if (!native)
@@ -244,7 +240,7 @@ static int open_graph(const struct native_graph *graph, const struct rtl_graph *
     native_interrupt_init(native);
     if (error)
         error->text[0] = 0;
-    int result = build(native, modules, rest, error);
+    int result = build(native, rest, error);
     if (result < 0) {
         if (error && !error->text[0])
             cipu_fail(error, result, "native card: %s", strerror(-result));
@@ -253,18 +249,6 @@ static int open_graph(const struct native_graph *graph, const struct rtl_graph *
     }
     *card = &native->base;
     return 0;
-}
-
-int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
-                     struct cipu_error *error)
-{
-    return open_graph(graph, NULL, rest, card, error);
-}
-
-int native_card_open_rtl(const struct rtl_graph *graph, const char *rest, struct cipu_card **card,
-                         struct cipu_error *error)
-{
-    return open_graph(&graph->graph, graph, rest, card, error);
 }
 
 static int native_reset(struct cipu_card *base)
@@ -285,8 +269,6 @@ static int native_reset(struct cipu_card *base)
             card->resets[i](card->blocks[i]);
         native_make_ready(card, i);
     }
-    if (card->lockstep)
-        lockstep_reset(card->lockstep);
     native_interrupt_reset(card);
     native_registers_reset(card);
     native_resume(card);

@@ -20,7 +20,6 @@
 #include <stdint.h>
 
 #include "driver/card_ops.h"
-#include "driver/lockstep.h"
 #include "driver/native_graph.h"
 #include "driver/port.h"
 #include "hls/include/beat.h"
@@ -87,7 +86,6 @@ struct native_card {
     struct native_task *tasks;
     void **blocks; /* by node; the shell's own state, freed with the card */
     void (**resets)(void *block);
-    struct lockstep *lockstep; /* NULL = kernels run natively */
 
     /* The thread's own. */
     uint64_t ready[NATIVE_WORDS];
@@ -134,12 +132,9 @@ struct native_card {
     uint8_t *memory; /* CARD_MEMORY_LINES of 64 bytes, zero pages until written; NULL without memory ports */
 };
 
-/* native.c; `rest` is the URI after the colon, driver/native_uri.h */
+/* native.c */
 int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
                      struct cipu_error *error);
-/* The same shell around kernels that are modules; `graph` outlives the card. */
-int native_card_open_rtl(const struct rtl_graph *graph, const char *rest, struct cipu_card **card,
-                         struct cipu_error *error);
 
 /* The FIFO of a shell instance's port; NULL if it is not connected. */
 struct hls_fifo *native_shell_fifo(const struct native_card *card, size_t node, const char *port);
