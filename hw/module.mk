@@ -41,3 +41,10 @@ $(call test,$(1),$(2),$(3) cipu-hw-sim,$(call models,$(4)) $(HW)/verilated.o -ls
 endef
 
 $(eval $(call library,cipu-hw-sim,$(wildcard hw/platform/sim/*.c)))
+
+# The modules of the rtl card's shell.
+DMA_READ := round_robin stream_fifo dma_segment dma_collect dma_split dma_slots dma_gather dma_read
+DMA_WRITE := round_robin stream_fifo dma_segment dma_split dma_done dma_scatter dma_write
+$(eval $(call verilated,dma_read,dma_read,$(DMA_READ)))
+$(eval $(call verilated,dma_write,dma_write,$(DMA_WRITE)))
+CARD_MODELS := dma_read dma_write

@@ -13,7 +13,7 @@
 
 #include "tests/hw/dma_bench.h"
 
-extern const struct rtl_model rtl_model_dma_write_4, rtl_model_dma_write_16;
+extern const struct rtl_model rtl_model_dma_write_4, rtl_model_dma_write;
 
 #define CHANNELS_MAX 16u
 #define SLICE        (DMA_MEMORY_BYTES / 4) /* a channel's own memory: channels are not ordered among each other */
@@ -183,7 +183,7 @@ static void test_stops_alone(void **state)
 {
     (void)state;
     struct writer writer;
-    writer_open(&writer, &rtl_model_dma_write_16, 16, &dma_buses[1], 5);
+    writer_open(&writer, &rtl_model_dma_write, 16, &dma_buses[1], 5);
     for (unsigned i = 0; i < 16; i++) {
         for (unsigned n = 0; n < 60; n++) {
             struct dma_request record = {.address = i * 32768 + n * 500, .length = 500, .flags = DMA_LAST};
@@ -206,7 +206,7 @@ static void test_rate(void **state)
         .read_latency = 220, .write_latency = 100, .rate = 64, .reads_max = 32, .seed = 1};
     enum { PACKETS = 10, BYTES = 4096 };
     struct writer writer;
-    writer_open(&writer, &rtl_model_dma_write_16, 16, &settings, 1);
+    writer_open(&writer, &rtl_model_dma_write, 16, &settings, 1);
     for (unsigned i = 0; i < 16; i++) {
         writer.requests[i].full_speed = writer.beats[i].full_speed = writer.done[i].full_speed = true;
         for (unsigned n = 0; n < PACKETS; n++) {
