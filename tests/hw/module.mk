@@ -8,3 +8,7 @@ $(eval $(call rtl_test,test_dma_read,tests/hw/test_dma_read.c $(HW_ORACLE),cipu-
 
 $(eval $(call verilated,dma_write_4,dma_write,$(DMA_WRITE),CHANNELS=4))
 $(eval $(call rtl_test,test_dma_write,tests/hw/test_dma_write.c $(HW_ORACLE),cipu-driver,dma_write_4 dma_write,-lpcap))
+
+# Few sets and lines, so that lines meet in the cache.
+$(eval $(call verilated,card_memory_small,card_memory,$(CARD_MEMORY),SETS=64 LINES=4096))
+$(eval $(call rtl_test,test_card_memory,tests/hw/test_card_memory.c tests/hw/bench.c,,card_memory_small))
