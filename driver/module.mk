@@ -9,6 +9,3 @@ endef
 
 $(eval $(call native_graph,card,hls/card.cfg,hls/shell.cfg,hls))
 $(eval $(call library,cipu-driver,$(wildcard driver/*.c) build/gen/native_card.c,-O3))
-
-# Cards that run Verilated modules. Programs also need $(call models,$(CARD_MODELS)): the rtl_test macro of hw/module.mk.
-$(eval $(call library,cipu-driver-rtl,$(wildcard driver/rtl/*.c)))

@@ -35,6 +35,8 @@ $(HW)/verilated.o: $(VERILATOR_INCLUDE)/verilated.cpp $(VERILATOR_INCLUDE)/veril
 	$(Q)printf '#include "%s"\n' $^ > $(@:.o=.cpp)
 	$(Q)$(CXX) -std=c++17 -O2 -w -pthread -I$(VERILATOR_INCLUDE) -I$(VERILATOR_INCLUDE)/vltstd -c -o $@ $(@:.o=.cpp)
 
+# For programs with the rtl card: sources, because card.c finds it only when it is linked in.
+RTL_CARD := $(wildcard driver/rtl/*.c)
 define rtl_test
 $(B)/test/$(strip $(1)): $(call models,$(4)) $(HW)/verilated.o
 $(call test,$(1),$(2),$(3) cipu-hw-sim,$(call models,$(4)) $(HW)/verilated.o -lstdc++ -lm $(5))

@@ -72,3 +72,25 @@ struct bus_memory rtl_memory_bus(struct rtl_memory *memory)
 {
     return (struct bus_memory){read_line, write_line, memory};
 }
+
+/* Tables are of whole lines, and the module stays within them. */
+static bool read_card_line(void *context, uint64_t address, uint8_t *line)
+{
+    const struct native_card *card = context;
+    memcpy(line, card->memory + address, BUS_LINE_BYTES);
+    return true;
+}
+
+static bool write_card_line(void *context, uint64_t address, const uint8_t *line, uint64_t enable)
+{
+    struct native_card *card = context;
+    for (unsigned i = 0; i < BUS_LINE_BYTES; i++)
+        if (enable >> i & 1)
+            card->memory[address + i] = line[i];
+    return true;
+}
+
+struct bus_memory rtl_memory_card(struct native_card *card)
+{
+    return (struct bus_memory){read_card_line, write_card_line, card};
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The card's mappings of host memory, as a bus model sees them: by lines of 64 bytes. */
+/* The card's mappings of host memory, and its own memory, as a bus model sees them: by lines of 64 bytes. */
 #ifndef CIPU_RTL_MEMORY_H
 #define CIPU_RTL_MEMORY_H
 
@@ -12,5 +12,8 @@ struct rtl_memory {
 };
 
 struct bus_memory rtl_memory_bus(struct rtl_memory *memory);
+
+/* The card's own memory, from bus address 0. */
+struct bus_memory rtl_memory_card(struct native_card *card);
 
 #endif

@@ -15,7 +15,7 @@
 #define NO_UNIT          UINT16_MAX
 
 extern const struct native_graph native_graph_card;
-extern const struct rtl_model rtl_model_dma_read, rtl_model_dma_write;
+extern const struct rtl_model rtl_model_dma_read, rtl_model_dma_write, rtl_model_card_memory;
 
 /* PCIe as a host's root complex answers, at 250 MHz: 0.9 to 1 us for a read. */
 static const struct bus_settings host_bus = {.read_latency = 220,
@@ -27,11 +27,27 @@ static const struct bus_settings host_bus = {.read_latency = 220,
                                              .reads_max = 32,
                                              .seed = 1};
 
+/* HBM through its switch, 160 to 240 ns. */
+static const struct bus_settings card_bus = {.read_latency = 40,
+                                             .write_latency = 20,
+                                             .spread = 20,
+                                             .rate = BUS_LINE_BYTES,
+                                             .reorder = true,
+                                             .reads_max = 64,
+                                             .seed = 2};
+
+enum bus_kind { BUS_HOST, BUS_CARD };
+
 /* Nodes PREFIX0, PREFIX1, ... are the channels of one module. */
 static const struct {
     const char *prefix;
     const struct rtl_model *model;
-} shell_units[] = {{"dma_read_", &rtl_model_dma_read}, {"dma_write_", &rtl_model_dma_write}};
+    enum bus_kind bus;
+} shell_units[] = {
+    {"dma_read_", &rtl_model_dma_read, BUS_HOST},
+    {"dma_write_", &rtl_model_dma_write, BUS_HOST},
+    {"memory_", &rtl_model_card_memory, BUS_CARD},
+};
 
 struct rtl_node {
     uint16_t unit; /* NO_UNIT = runs natively */
@@ -68,24 +84,25 @@ static void record_moved(void *context, uint16_t fifo)
     state->changed[state->changed_count++] = fifo;
 }
 
-/* One cycle of a node without a module: the native block or kernel, shown one record and one place of each FIFO at
- * most, as they were when the cycle began. */
+/* One cycle of a node without a module: one activation of the native kernel or block, shown the FIFOs as they were when
+ * the cycle began. The ports' block moves what it can, so it is shown one record and one free place of each at most. */
 static bool cycle_native(struct rtl_state *state, size_t number)
 {
     const struct rtl_node *node = &state->nodes[number];
     struct hls_fifo *fifo = state->card->fifo;
+    bool one = number == state->card->port_node;
     uint32_t hidden_tail[64], hidden_head[64];
     for (unsigned i = 0; i < node->input_count; i++) {
         struct hls_fifo *input = &fifo[node->inputs[i]];
         uint32_t head = state->view.head[node->inputs[i]], tail = state->view.tail[node->inputs[i]];
         hidden_tail[i] = input->tail;
-        atomic_store_explicit(&input->tail, head == tail ? tail : head + 1, memory_order_relaxed);
+        atomic_store_explicit(&input->tail, one && head != tail ? head + 1 : tail, memory_order_relaxed);
     }
     for (unsigned i = 0; i < node->output_count; i++) {
         struct hls_fifo *output = &fifo[node->outputs[i]];
         uint32_t head = state->view.head[node->outputs[i]], tail = state->view.tail[node->outputs[i]];
         hidden_head[i] = output->head;
-        atomic_store_explicit(&output->head, tail - head > output->mask ? head : tail - output->mask,
+        atomic_store_explicit(&output->head, one && tail - head <= output->mask ? tail - output->mask : head,
                               memory_order_relaxed);
     }
     struct native_task *task = &state->card->tasks[number];
@@ -257,10 +274,17 @@ static int create_unit(struct rtl_state *state, const struct rtl_model *model, s
     return 0;
 }
 
+static int add_bus(struct rtl_state *state, struct rtl_unit *unit, enum bus_kind kind)
+{
+    bool host = kind == BUS_HOST;
+    struct bus_memory memory = host ? rtl_memory_bus(&state->memory) : rtl_memory_card(state->card);
+    unit->host_bus = host;
+    return rtl_unit_add_bus(unit, host ? &host_bus : &card_bus, &memory);
+}
+
 static int create_shell_units(struct rtl_state *state, struct cipu_error *error)
 {
     const struct native_graph *graph = state->card->graph;
-    struct bus_memory memory = rtl_memory_bus(&state->memory);
     for (size_t kind = 0; kind < sizeof shell_units / sizeof shell_units[0]; kind++) {
         size_t length = strlen(shell_units[kind].prefix), unit = NO_UNIT;
         for (size_t n = 0; n < graph->node_count; n++) {
@@ -271,7 +295,7 @@ static int create_shell_units(struct rtl_state *state, struct cipu_error *error)
                 unit = state->unit_count;
                 result = create_unit(state, shell_units[kind].model, n, error);
                 if (result == 0)
-                    result = rtl_unit_add_bus(&state->units[unit], &host_bus, &memory);
+                    result = add_bus(state, &state->units[unit], shell_units[kind].bus);
             }
             if (result == 0)
                 result = join_node(state, n, unit, (uint32_t)strtoul(graph->nodes[n].name + length, NULL, 10));
@@ -313,7 +337,11 @@ static int create(struct native_card *card, struct cipu_error *error)
     state->changed = calloc(graph->stream_count + 1, sizeof *state->changed);
     state->is_changed = calloc(graph->stream_count + 1, sizeof *state->is_changed);
     state->view = (struct rtl_view){calloc(graph->stream_count + 1, sizeof(uint32_t)),
-                                    calloc(graph->stream_count + 1, sizeof(uint32_t)), card->fifo, record_moved, state};
+                                    calloc(graph->stream_count + 1, sizeof(uint32_t)),
+                                    card->fifo,
+                                    record_moved,
+                                    state,
+                                    &card->time_ms};
     if (!state->nodes || !state->units || !state->changed || !state->is_changed || !state->view.head ||
         !state->view.tail)
         return -ENOMEM;
@@ -361,7 +389,7 @@ void rtl_card_figures(struct cipu_card *base, struct rtl_card_figures *figures)
     figures->cycles = state->cycles;
     figures->evaluations = state->evaluations;
     for (size_t i = 0; i < state->unit_count; i++) {
-        if (!state->units[i].bus)
+        if (!state->units[i].host_bus)
             continue;
         const struct bus_counters *counters = &state->units[i].bus->counters;
         figures->host.reads += counters->reads;

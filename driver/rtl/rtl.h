@@ -2,7 +2,7 @@
 /*
  * The rtl card: the same card as the native one, cycle by cycle. Verilated modules stand in the places of those nodes
  * for which there are some (units); every other kernel runs natively as a model of one: at most one activation per
- * cycle, at most one record per stream and cycle, and a record that was written in one cycle is read in a later one. So
+ * cycle, and a record that was written in one cycle is read in a later one. So
  * FIFOs behave as hw/shell/stream_fifo.sv does, and the card becomes exact kernel by kernel.
  *
  * A unit that is idle is not evaluated. When all are, and no stream moves, the clock stands: the card's thread sleeps.

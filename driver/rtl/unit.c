@@ -12,6 +12,8 @@ int rtl_unit_open(struct rtl_unit *unit, const struct rtl_model *model, struct c
     if (result < 0)
         return cipu_fail(error, result, "rtl card: no memory for a model of %s", model->name);
     unit->idle = rtl_pin(&unit->rtl, "idle", 1);
+    if (rtl_has_pin(&unit->rtl, "time_ms"))
+        unit->time = rtl_pin(&unit->rtl, "time_ms", 32);
     return 0;
 }
 
@@ -97,6 +99,8 @@ static bool move(struct rtl_unit *unit, const struct rtl_view *view)
 bool rtl_unit_cycle(struct rtl_unit *unit, const struct rtl_view *view)
 {
     present(unit, view);
+    if (unit->time.value)
+        rtl_put(&unit->time, 0, 32, *view->time_ms);
     if (unit->bus)
         bus_drive(unit->bus);
     rtl_settle(&unit->rtl);

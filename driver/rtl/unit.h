@@ -13,10 +13,11 @@ struct rtl_join {
 
 struct rtl_unit {
     struct rtl rtl;
-    struct rtl_pin idle;
+    struct rtl_pin idle, time; /* time.value NULL = the module does not ask for it */
     struct rtl_join *joins;
     size_t join_count;
     struct bus *bus;                  /* NULL = none */
+    bool host_bus;                    /* it is that of PCIe */
     struct native_activity *activity; /* counts the cycles in which something moved */
 };
 
@@ -28,7 +29,7 @@ void rtl_unit_reset(struct rtl_unit *unit);
 /* Joins the module's stream `name`, the `index`-th if it has several, to a FIFO. */
 int rtl_unit_join(struct rtl_unit *unit, const char *name, uint32_t index, uint16_t fifo, bool input);
 
-/* The unit's place at a bus of host memory. */
+/* The unit's place at a bus. */
 int rtl_unit_add_bus(struct rtl_unit *unit, const struct bus_settings *settings, const struct bus_memory *memory);
 
 /* What the unit may see of a FIFO in this cycle, and the FIFO's slots. */
@@ -37,6 +38,7 @@ struct rtl_view {
     struct hls_fifo *fifo;
     void (*moved)(void *context, uint16_t fifo); /* called for each record that moves */
     void *context;
+    const uint32_t *time_ms;
 };
 
 /* One cycle. Returns whether the next one must be run as well. */

@@ -43,7 +43,8 @@ static void test_copies_of_all_sizes(void **state)
     mover_open(&mover, *state, "");
     uint8_t *from = mover.memory + MOVER_DATA, *to = mover.memory + MOVER_DATA + 0x20000, expected[70000];
     fill(from, 0x20000, 1);
-    for (uint32_t length = 1; length <= 65536; length = length < 300 ? length + (mover_haste + 3) / 4 : length * 3 / 2) {
+    for (uint32_t length = 1; length <= 65536;
+         length = length < 300 ? length + (mover_haste + 3) / 4 : length * 3 / 2) {
         uint32_t shift_from = length * 7 % 67, shift_to = length * 5 % 71;
         memset(to, 0xEE, length + 200);
         memset(expected, 0xEE, sizeof expected);
