@@ -2,7 +2,7 @@
 /*
  * The card interface. Nothing above it can tell a native card from a simulated or a real one.
  *
- * URIs: native:[name][?port0=SPEC&port1=SPEC&poll=adaptive|always&cpu=N]
+ * URIs: native:[name][?port0=SPEC&port1=SPEC&poll=adaptive|always&cpu=N], or rtl: with the same (simulated hardware)
  *   port specs: tap:IFNAME, packet:IFNAME, unix:PATH (listens if nobody does, else connects: a cable),
  * pcap:READ[,WRITE], none All functions return 0 or a negative errno unless said otherwise; `error` (may be NULL)
  * receives one readable line. Threads: every function may be called from any thread, except open and close, which bound

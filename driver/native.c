@@ -112,10 +112,12 @@ static int create_tasks(struct native_card *card, struct cipu_error *error)
     return 0;
 }
 
-static void native_close(struct cipu_card *base)
+void native_close(struct cipu_card *base)
 {
     struct native_card *card = (struct native_card *)base;
     native_thread_stop(card);
+    if (card->engine->destroy)
+        card->engine->destroy(card);
     native_capture(base, -1, -1, NULL);
     for (unsigned i = 0; i < CARD_PORTS; i++)
         port_close(&card->ports[i]);
@@ -176,14 +178,13 @@ static int build(struct native_card *card, const char *rest, struct cipu_error *
     card->cpu = uri.cpu;
     if ((result = create_descriptors(card, error)) < 0 || (result = native_map_init(card)) < 0 ||
         (result = create_fifos(card)) < 0 || (result = create_tasks(card, error)) < 0 ||
+        (card->engine->create && (result = card->engine->create(card, error)) < 0) ||
         (result = open_ports(card, &uri, error)) < 0)
         return result;
     return native_thread_start(card, error);
 }
 
-static int native_reset(struct cipu_card *base);
-
-static size_t native_activity(struct cipu_card *base, struct cipu_kernel_activity *activity, size_t count)
+size_t native_activity(struct cipu_card *base, struct cipu_kernel_activity *activity, size_t count)
 {
     struct native_card *card = (struct native_card *)base;
     const struct native_graph *graph = card->graph;
@@ -222,14 +223,23 @@ const struct card_ops card_ops_native = {
     .capture = native_capture,
 };
 
+static const struct native_engine native_engine = {.ops = &card_ops_native, .sweep = native_sweep};
+
 int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
                      struct cipu_error *error)
+{
+    return native_engine_open(&native_engine, graph, rest, card, error);
+}
+
+int native_engine_open(const struct native_engine *engine, const struct native_graph *graph, const char *rest,
+                       struct cipu_card **card, struct cipu_error *error)
 {
     struct native_card *native = aligned_alloc(64, (sizeof *native + 63) / 64 * 64);
     if (!native)
         return cipu_fail(error, -ENOMEM, "native card: out of memory");
     memset(native, 0, sizeof *native);
-    native->base.ops = &card_ops_native;
+    native->base.ops = engine->ops;
+    native->engine = engine;
     native->graph = graph;
     native->epoll = native->wake_fd = native->doorbell_fd = -1;
     native->doorbell_node = native->registers_node = native->port_node = NATIVE_NODES_MAX;
@@ -251,7 +261,7 @@ int native_card_open(const struct native_graph *graph, const char *rest, struct 
     return 0;
 }
 
-static int native_reset(struct cipu_card *base)
+int native_reset(struct cipu_card *base)
 {
     struct native_card *card = (struct native_card *)base;
     const struct native_graph *graph = card->graph;
@@ -269,6 +279,8 @@ static int native_reset(struct cipu_card *base)
             card->resets[i](card->blocks[i]);
         native_make_ready(card, i);
     }
+    if (card->engine->reset)
+        card->engine->reset(card);
     native_interrupt_reset(card);
     native_registers_reset(card);
     native_resume(card);

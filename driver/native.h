@@ -10,6 +10,9 @@
  * Other threads change what the card's thread looks at (mappings, eventfds, captures) by publishing the new thing and
  * waiting for native_synchronize: then the thread has begun a new round, or sleeps, and holds no pointer to the old
  * thing.
+ *
+ * Everything around the rounds (registers, doorbells, mappings, interrupts, ports, the thread) is the same for a card
+ * that runs its nodes in another way: struct native_engine.
  */
 #ifndef CIPU_NATIVE_H
 #define CIPU_NATIVE_H
@@ -32,6 +35,15 @@
 #define NATIVE_BUDGET    128u /* activations per visit: less is slower, more does not help */
 
 struct native_card;
+
+/* How a card runs its nodes. The thread calls `sweep` in each round; 0 = nothing was done, the card may sleep. */
+struct native_engine {
+    const struct card_ops *ops;
+    int (*create)(struct native_card *card, struct cipu_error *error); /* the tasks stand; may be NULL, as the others */
+    unsigned (*sweep)(struct native_card *card);
+    void (*reset)(struct native_card *card); /* the thread stands still */
+    void (*destroy)(struct native_card *card);
+};
 
 struct native_task {
     unsigned (*run)(void *context, struct native_activity *activity, unsigned budget);
@@ -80,6 +92,8 @@ struct native_capture;
 struct native_card {
     struct cipu_card base;
     const struct native_graph *graph;
+    const struct native_engine *engine;
+    void *engine_state; /* the engine's */
     void *object;
     struct hls_fifo *fifo; /* the object's */
     uint8_t *slots;
@@ -135,6 +149,12 @@ struct native_card {
 /* native.c */
 int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
                      struct cipu_error *error);
+/* A card with another engine; its ops may be those below. */
+int native_engine_open(const struct native_engine *engine, const struct native_graph *graph, const char *rest,
+                       struct cipu_card **card, struct cipu_error *error);
+void native_close(struct cipu_card *base);
+int native_reset(struct cipu_card *base);
+size_t native_activity(struct cipu_card *base, struct cipu_kernel_activity *activity, size_t count);
 
 /* The FIFO of a shell instance's port; NULL if it is not connected. */
 struct hls_fifo *native_shell_fifo(const struct native_card *card, size_t node, const char *port);
@@ -145,6 +165,8 @@ void native_thread_stop(struct native_card *card);
 void native_wake(struct native_card *card);
 /* Returns when the thread cannot use anything any more that was unpublished before the call. */
 void native_synchronize(struct native_card *card);
+/* The native engine: visits every ready node. */
+unsigned native_sweep(struct native_card *card);
 /* Between them the thread stands still outside of any round. */
 void native_pause(struct native_card *card);
 void native_resume(struct native_card *card);

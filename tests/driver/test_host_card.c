@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "driver/card_ops.h"
 #include "driver/host.h"
 #include "hls/include/beat.h"
 #include "hls/include/flow.h"
@@ -28,7 +29,8 @@ static int setup(void **context)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     struct cipu_error error = {{0}};
-    if (cipu_card_open("native:", &fixture->card, &error) != 0 ||
+    /* The program is linked twice: with the rtl card, and without. */
+    if (cipu_card_open(&card_ops_rtl ? "rtl:" : "native:", &fixture->card, &error) != 0 ||
         cipu_host_open(fixture->card, &fixture->host, &error) != 0)
         fail_msg("%s", error.text);
     *context = fixture;
