@@ -241,10 +241,11 @@ static int open_graph(const struct native_graph *graph, const struct rtl_graph *
     pthread_cond_init(&native->pause_changed, NULL);
     pthread_mutex_init(&native->lock, NULL);
     pthread_mutex_init(&native->settings_lock, NULL);
-    native_interrupt_init(native);
     if (error)
         error->text[0] = 0;
-    int result = build(native, modules, rest, error);
+    int result = native_interrupt_init(native, error);
+    if (result == 0)
+        result = build(native, modules, rest, error);
     if (result < 0) {
         if (error && !error->text[0])
             cipu_fail(error, result, "native card: %s", strerror(-result));

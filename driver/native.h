@@ -33,6 +33,7 @@
 #define NATIVE_BUDGET    128u /* activations per visit: less is slower, more does not help */
 
 struct native_card;
+struct signaller;
 
 struct native_task {
     unsigned (*run)(void *context, struct native_activity *activity, unsigned budget);
@@ -129,6 +130,7 @@ struct native_card {
     struct ring_setting ring_registers[RING_COUNT]; /* under settings_lock */
 
     struct native_vector vectors[CARD_VECTORS];
+    struct signaller *signaller, *latch_signaller; /* the thread's; under lock */
     struct port ports[CARD_PORTS];
     struct native_capture *_Atomic capture;
     uint8_t *memory; /* CARD_MEMORY_LINES of 64 bytes, zero pages until written; NULL without memory ports */
@@ -221,7 +223,7 @@ void native_register_write(struct cipu_card *base, uint32_t offset, uint32_t val
 void native_registers_reset(struct native_card *card);
 
 /* native_interrupt.c */
-void native_interrupt_init(struct native_card *card);
+int native_interrupt_init(struct native_card *card, struct cipu_error *error);
 void native_interrupt_free(struct native_card *card);
 int native_interrupt(struct cipu_card *base, uint32_t vector, int fd);
 void native_interrupt_reset(struct native_card *card);

@@ -242,7 +242,7 @@ static void test_events(void **context)
         struct event_entry event;
         assert_true(stream_get(&event_out, &work));
         memcpy(&event, work.data, sizeof event);
-        assert_int_equal(event.reserved[47], event.queue);
+        assert_int_equal(event.reserved[45], event.queue);
         counts[event.queue]++;
     }
     for (unsigned source = 0; source < EVENT_SOURCES; source++)
