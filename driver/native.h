@@ -28,9 +28,10 @@
 #include "hls/include/fifo.h"
 #include "hls/include/host_ring.h"
 
-#define NATIVE_NODES_MAX 256u
-#define NATIVE_WORDS     (NATIVE_NODES_MAX / 64u)
-#define NATIVE_BUDGET    128u /* activations per visit: less is slower, more does not help */
+#define NATIVE_NODES_MAX    256u
+#define NATIVE_WORDS        (NATIVE_NODES_MAX / 64u)
+#define NATIVE_MAPPINGS_MAX 49152u
+#define NATIVE_BUDGET       128u /* activations per visit: less is slower, more does not help */
 
 struct native_card;
 struct signaller;
@@ -114,6 +115,7 @@ struct native_card {
 
     pthread_mutex_t lock; /* serialises the callers of card.h that change things */
     _Atomic(struct native_map_table *) map;
+    uint32_t window_mappings[CARD_FUNCTIONS]; /* of the map, by function; under lock */
 
     _Atomic uint32_t doorbell_value[DOORBELL_PAGES];
     _Atomic uint64_t doorbell_rung[NATIVE_PAGE_WORDS];

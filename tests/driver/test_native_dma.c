@@ -306,6 +306,26 @@ static uint64_t wait_event(int fd, int milliseconds)
     return count;
 }
 
+/* One function cannot use up the mappings that the process may have. */
+static void test_share_of_mappings(void **state)
+{
+    const uint64_t one = UINT64_C(1) << 40, other = UINT64_C(2) << 40;
+    struct mover mover;
+    uint64_t count = 0;
+    int result;
+    mover_open(&mover, *state, "");
+    while ((result =
+                cipu_card_dma_map(mover.card, mover.memory_fd, 0, one + count * 8192, 4096, CIPU_DMA_READ, NULL)) == 0)
+        count++;
+    assert_int_equal(result, -ENOSPC);
+    assert_true(count > 1000 && count < 10000);
+    assert_int_equal(cipu_card_dma_map(mover.card, mover.memory_fd, 0, other, 4096, CIPU_DMA_READ, NULL), 0);
+    assert_int_equal(cipu_card_dma_unmap(mover.card, one, 4096), 0);
+    assert_int_equal(cipu_card_dma_unmap(mover.card, one + 8192, 4096), 0);
+    assert_int_equal(cipu_card_dma_map(mover.card, mover.memory_fd, 0, one, 4096, CIPU_DMA_READ, NULL), 0);
+    mover_close(&mover);
+}
+
 static void test_interrupts(void **state)
 {
     struct mover mover;
@@ -480,6 +500,7 @@ int main(void)
         {"test_thousands_of_mappings", test_thousands_of_mappings, NULL, NULL, (void *)&native_graph_mover},
         {"test_unmap_under_load", test_unmap_under_load, NULL, NULL, (void *)&native_graph_mover},
         {"test_memory_taken_away", test_memory_taken_away, NULL, NULL, (void *)&native_graph_mover},
+        BOTH(test_share_of_mappings),
         BOTH(test_interrupts),
         {"test_no_lost_wakeup", test_no_lost_wakeup, NULL, NULL, (void *)&native_graph_mover},
         {"test_shared_doorbell", test_shared_doorbell, NULL, NULL, (void *)&native_graph_mover},
