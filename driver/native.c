@@ -247,10 +247,11 @@ int native_engine_open(const struct native_engine *engine, const struct native_g
     pthread_cond_init(&native->pause_changed, NULL);
     pthread_mutex_init(&native->lock, NULL);
     pthread_mutex_init(&native->settings_lock, NULL);
-    native_interrupt_init(native);
     if (error)
         error->text[0] = 0;
-    int result = build(native, rest, error);
+    int result = native_interrupt_init(native, error);
+    if (result == 0)
+        result = build(native, rest, error);
     if (result < 0) {
         if (error && !error->text[0])
             cipu_fail(error, result, "native card: %s", strerror(-result));

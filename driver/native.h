@@ -30,11 +30,13 @@
 #include "hls/include/fifo.h"
 #include "hls/include/host_ring.h"
 
-#define NATIVE_NODES_MAX 256u
-#define NATIVE_WORDS     (NATIVE_NODES_MAX / 64u)
-#define NATIVE_BUDGET    128u /* activations per visit: less is slower, more does not help */
+#define NATIVE_NODES_MAX    256u
+#define NATIVE_WORDS        (NATIVE_NODES_MAX / 64u)
+#define NATIVE_MAPPINGS_MAX 49152u
+#define NATIVE_BUDGET       128u /* activations per visit: less is slower, more does not help */
 
 struct native_card;
+struct signaller;
 
 /* How a card runs its nodes. The thread calls `sweep` in each round; 0 = nothing was done, the card may sleep. */
 struct native_engine {
@@ -125,6 +127,7 @@ struct native_card {
 
     pthread_mutex_t lock; /* serialises the callers of card.h that change things */
     _Atomic(struct native_map_table *) map;
+    uint32_t window_mappings[CARD_FUNCTIONS]; /* of the map, by function; under lock */
 
     _Atomic uint32_t doorbell_value[DOORBELL_PAGES];
     _Atomic uint64_t doorbell_rung[NATIVE_PAGE_WORDS];
@@ -141,6 +144,7 @@ struct native_card {
     struct ring_setting ring_registers[RING_COUNT]; /* under settings_lock */
 
     struct native_vector vectors[CARD_VECTORS];
+    struct signaller *signaller, *latch_signaller; /* the thread's; under lock */
     struct port ports[CARD_PORTS];
     struct native_capture *_Atomic capture;
     uint8_t *memory; /* CARD_MEMORY_LINES of 64 bytes, zero pages until written; NULL without memory ports */
@@ -238,7 +242,7 @@ void native_register_write(struct cipu_card *base, uint32_t offset, uint32_t val
 void native_registers_reset(struct native_card *card);
 
 /* native_interrupt.c */
-void native_interrupt_init(struct native_card *card);
+int native_interrupt_init(struct native_card *card, struct cipu_error *error);
 void native_interrupt_free(struct native_card *card);
 int native_interrupt(struct cipu_card *base, uint32_t vector, int fd);
 void native_interrupt_reset(struct native_card *card);

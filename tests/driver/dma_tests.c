@@ -307,6 +307,26 @@ static uint64_t wait_event(int fd, int milliseconds)
     return count;
 }
 
+/* One function cannot use up the mappings that the process may have. */
+static void test_share_of_mappings(void **state)
+{
+    const uint64_t one = UINT64_C(1) << 40, other = UINT64_C(2) << 40;
+    struct mover mover;
+    uint64_t count = 0;
+    int result;
+    mover_open(&mover, *state, "");
+    while ((result =
+                cipu_card_dma_map(mover.card, mover.memory_fd, 0, one + count * 8192, 4096, CIPU_DMA_READ, NULL)) == 0)
+        count++;
+    assert_int_equal(result, -ENOSPC);
+    assert_true(count > 1000 && count < 10000);
+    assert_int_equal(cipu_card_dma_map(mover.card, mover.memory_fd, 0, other, 4096, CIPU_DMA_READ, NULL), 0);
+    assert_int_equal(cipu_card_dma_unmap(mover.card, one, 4096), 0);
+    assert_int_equal(cipu_card_dma_unmap(mover.card, one + 8192, 4096), 0);
+    assert_int_equal(cipu_card_dma_map(mover.card, mover.memory_fd, 0, one, 4096, CIPU_DMA_READ, NULL), 0);
+    mover_close(&mover);
+}
+
 static void test_interrupts(void **state)
 {
     struct mover mover;
@@ -327,9 +347,11 @@ static void test_interrupts(void **state)
     mover_copy(&mover, MOVER_DATA, MOVER_DATA + 64, 1);
     assert_int_equal(wait_event(other, 1000), 1);
     assert_int_equal(wait_event(event, 0), 0);
-    /* A full counter of a hostile owner stops nobody. */
+    /* A full counter of a hostile owner, for whom writing blocks, stops nobody. */
     uint64_t full = UINT64_MAX - 1;
     assert_int_equal(write(other, &full, sizeof full), sizeof full);
+    assert_int_equal(fcntl(other, F_SETFL, 0), 0);
+    mover_copy(&mover, MOVER_DATA, MOVER_DATA + 64, 1);
     mover_copy(&mover, MOVER_DATA, MOVER_DATA + 64, 1);
     assert_int_equal(cipu_card_interrupt(mover.card, MOVER_VECTOR, -1), 0);
     mover_copy(&mover, MOVER_DATA, MOVER_DATA + 64, 1);
@@ -483,6 +505,7 @@ int run_dma_tests(int (*open)(const struct native_graph *graph, const char *rest
         {"test_thousands_of_mappings", test_thousands_of_mappings, NULL, NULL, (void *)&native_graph_mover},
         {"test_unmap_under_load", test_unmap_under_load, NULL, NULL, (void *)&native_graph_mover},
         {"test_memory_taken_away", test_memory_taken_away, NULL, NULL, (void *)&native_graph_mover},
+        BOTH(test_share_of_mappings),
         BOTH(test_interrupts),
         {"test_no_lost_wakeup", test_no_lost_wakeup, NULL, NULL, (void *)&native_graph_mover},
         {"test_shared_doorbell", test_shared_doorbell, NULL, NULL, (void *)&native_graph_mover},
