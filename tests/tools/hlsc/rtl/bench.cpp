@@ -17,7 +17,7 @@
 #include "model.h"
 #include "reference.h"
 
-#define QUIET_CYCLES_MAX 40000u /* RAMs are cleared meanwhile */
+#define QUIET_CYCLES_MAX 40000u
 
 static uint64_t random_state;
 
@@ -87,6 +87,8 @@ class bench
         }
         clock();
         model.rst = 0;
+        for (uint32_t i = 0; !model.idle && i < QUIET_CYCLES_MAX; i++)
+            clock(); /* RAMs are cleared */
         reference_reset();
         change();
     }
