@@ -56,6 +56,10 @@ folder_flags = $(if $(filter $(V3_FOLDERS),$(1)),-march=x86-64-v3) $(if $(filter
 
 # V=1 shows whole commands.
 Q := $(if $(V),,@)
+
+# An output is made as "$new" and then renamed: whoever sees it sees it whole, also another make in the same folder.
+BEGIN_OUTPUT = mkdir -p $(@D) && new=$(@D)/.new-$$$$-$(@F) && trap 'rm -f "$$new" "$$new.d"' EXIT &&
+END_OUTPUT = && mv -f "$$new" $@
 say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 empty :=
 space := $(empty) $(empty)
@@ -80,8 +84,8 @@ SOURCE_$(2) := $(1)
 FLAGS_$(2) := $(call folder_flags,$(1)) $(3)
 $(2): $(1) $(B)/flags
 	$$(call say,$(if $(filter %.c,$(1)),CC,CXX),$(1))
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)$(if $(filter %.c,$(1)),$$(CC) $$(ALL_CFLAGS),$$(CXX) $$(ALL_CXXFLAGS)) $$(FLAGS_$(2)) -MMD -MP -c -o $$@ $(1)
+	$$(Q)$$(BEGIN_OUTPUT) $(if $(filter %.c,$(1)),$$(CC) $$(ALL_CFLAGS),$$(CXX) $$(ALL_CXXFLAGS)) $$(FLAGS_$(2)) \
+	    -MMD -MP -MF "$$$$new.d" -MT $$@ -c -o "$$$$new" $(1) && mv -f "$$$$new.d" $$(@:.o=.d) $$(END_OUTPUT)
 endef
 
 # Each pair of source and flags is compiled once, however many programs use it.
@@ -93,8 +97,8 @@ define link_rule
 $(call compile,$(2))
 $(1): $(call objects,$(2)) $(call archives,$(3))
 	$$(call say,LD,$$@)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)$(if $(filter-out %.c,$(2)),$$(CXX),$$(CC)) $$(ALL_LDFLAGS) -o $$@ $(call objects,$(2)) -Wl,--start-group $(call archives,$(3)) -Wl,--end-group $(4)
+	$$(Q)$$(BEGIN_OUTPUT) $(if $(filter-out %.c,$(2)),$$(CXX),$$(CC)) $$(ALL_LDFLAGS) -o "$$$$new" $(call objects,$(2)) \
+	    -Wl,--start-group $(call archives,$(3)) -Wl,--end-group $(4) $$(END_OUTPUT)
 endef
 
 define library
@@ -102,7 +106,7 @@ $(call compile,$(2),$(3))
 LIBRARIES += $(B)/lib/lib$(strip $(1)).a
 $(B)/lib/lib$(strip $(1)).a: $(call objects,$(2),$(3))
 	$$(call say,AR,$$@)
-	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcs $$@ $(call objects,$(2),$(3))
+	$$(Q)$$(BEGIN_OUTPUT) $$(AR) rcs "$$$$new" $(call objects,$(2),$(3)) $$(END_OUTPUT)
 endef
 
 define program
@@ -133,23 +137,23 @@ endef
 
 define build_tool
 TOOL_SOURCES += $(filter %.c,$(2))
+$(foreach source,$(filter %.c,$(2)),$(eval FLAGS_tool_$(source) := $(filter -I%,$(3))))
 build/gen/bin/$(strip $(1)): $(2)
 	$$(call say,TOOL,$$@)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(CC) -std=c11 -D_GNU_SOURCE -I. $$(WARNINGS) -O1 -g -o $$@ $(filter %.c,$(2)) $(3)
+	$$(Q)$$(BEGIN_OUTPUT) $$(CC) -std=c11 -D_GNU_SOURCE -I. $$(WARNINGS) -O1 -g -o "$$$$new" $(filter %.c,$(2)) $(3) $$(END_OUTPUT)
 endef
 
 # The guest's kernel and initramfs, and a QEMU that speaks vfio-user: what tests with guests depend on.
 GUEST := build/guest/vmlinuz build/guest/initramfs.cpio
 QEMU := build/qemu/qemu-system-x86_64
 
-include $(wildcard hls/module.mk driver/module.mk runtime/module.mk tools/module.mk tests/module.mk)
+include $(wildcard hls/module.mk hw/module.mk driver/module.mk runtime/module.mk tools/module.mk tests/module.mk)
 
 all: $(LIBRARIES) $(PROGRAMS) ## build everything (SANITIZE=address|thread, CC=gcc, V=1)
 
 $(B)/flags: FORCE
 	@mkdir -p $(@D); new='$(subst ','\'',$(CC) $(ALL_CFLAGS) $(V3_FOLDERS))'; \
-	[ "$$(cat $@ 2>/dev/null)" = "$$new" ] || printf '%s\n' "$$new" > $@
+	[ "$$(cat $@ 2>/dev/null)" = "$$new" ] || { printf '%s\n' "$$new" > $@.$$$$ && mv -f $@.$$$$ $@; }
 
 -include $(OBJECTS:.o=.d)
 
@@ -180,9 +184,10 @@ FUZZ_SECONDS ?= 600
 fuzz: setup ## fuzz each parser of foreign bytes (FUZZ_SECONDS=600 each, ONLY=pattern)
 	$(Q)tools/test-run --variants fuzz --fuzz-seconds $(FUZZ_SECONDS) $(if $(ONLY),--only '$(ONLY)')
 
-docs: setup ## draw the pictures in docs/
-	$(Q)+$(MAKE) --no-print-directory SETUP=0 $(B)/bin/cipu-graph
-	$(Q)$(B)/bin/cipu-graph --dot - hls/card.cfg | dot -Tsvg > docs/graph.svg
+docs: setup ## make the pictures and tables in docs/
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 $(B)/bin/cipu-graph build/gen/hw/registers.md
+	$(Q)$(B)/bin/cipu-graph --dot - hls/card.cfg | dot -Tsvg > docs/graph.svg.new && mv -f docs/graph.svg.new docs/graph.svg
+	$(Q)cp build/gen/hw/registers.md docs/registers.md.new && mv -f docs/registers.md.new docs/registers.md
 
 C_FILES = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 format: ## format all C sources
@@ -191,8 +196,8 @@ format: ## format all C sources
 format-check: ## check the format of all C sources
 	$(Q)clang-format-19 --dry-run -Werror $(C_FILES)
 
-lint: setup ## check format, compilers' warnings, clang-tidy, cppcheck and shellcheck
-	$(Q)+$(MAKE) -s --no-print-directory SETUP=0 all
+lint: setup ## check format, compilers' warnings, clang-tidy, cppcheck, shellcheck and Verilog
+	$(Q)+$(MAKE) -s --no-print-directory SETUP=0 all build/gen/hw/cipu.sv
 	$(Q)tools/lint
 
 clean: ## remove what was built (the guest and QEMU stay)
@@ -210,7 +215,7 @@ test-list:
 
 # For lint: each C source of the variant with its compiler's flags.
 lint-flags:
-	@:$(foreach o,$(filter %.o,$(OBJECTS)),$(if $(filter %.c,$(SOURCE_$(o))),$(info $(SOURCE_$(o)) $(ALL_CFLAGS) $(FLAGS_$(o)))))$(foreach s,$(TOOL_SOURCES),$(info $(s) $(ALL_CFLAGS)))
+	@:$(foreach o,$(filter %.o,$(OBJECTS)),$(if $(filter %.c,$(SOURCE_$(o))),$(info $(SOURCE_$(o)) $(ALL_CFLAGS) $(FLAGS_$(o)))))$(foreach s,$(TOOL_SOURCES),$(info $(s) $(ALL_CFLAGS) $(FLAGS_tool_$(s))))
 
 FORCE:
 .PHONY: all setup run test bench fuzz docs format format-check lint clean distclean help test-list lint-flags guest FORCE

@@ -7,7 +7,7 @@
 
 #include "driver/card_ops.h"
 
-static const struct card_ops *const kinds[] = {&card_ops_native};
+static const struct card_ops *const kinds[] = {&card_ops_native, &card_ops_rtl};
 
 int cipu_card_open(const char *uri, struct cipu_card **card, struct cipu_error *error)
 {
@@ -16,7 +16,8 @@ int cipu_card_open(const char *uri, struct cipu_card **card, struct cipu_error *
         if (strncmp(uri, kinds[i]->scheme, length) == 0 && uri[length] == ':')
             return kinds[i]->open(uri + length + 1, card, error);
     }
-    return cipu_fail(error, -EINVAL, "card URI '%s': expected native:[name][?port0=SPEC&port1=SPEC&...]", uri);
+    return cipu_fail(error, -EINVAL, "card URI '%s': expected native: or rtl:, then [name][?port0=SPEC&port1=SPEC&...]",
+                     uri);
 }
 
 void cipu_card_close(struct cipu_card *card)

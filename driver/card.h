@@ -2,9 +2,14 @@
 /*
  * The card interface. Nothing above it can tell a native card from a simulated or a real one.
  *
- * URIs: native:[name][?port0=SPEC&port1=SPEC&poll=adaptive|always&cpu=N]
+ * URIs: native:[name][?port0=SPEC&port1=SPEC&poll=adaptive|always&cpu=N]: kernels as C
+ *       rtl:[name][?...&models=PATH]: kernels as modules under Verilator, cycle by cycle; PATH is their library
+ * (default:
+ *       ../lib/cipu-rtl-card.so from the program's folder)
  *   port specs: tap:IFNAME, packet:IFNAME, unix:PATH (listens if nobody does, else connects: a cable),
- * pcap:READ[,WRITE], none All functions return 0 or a negative errno unless said otherwise; `error` (may be NULL)
+ *   pcap:READ[,WRITE], none
+ *
+ * All functions return 0 or a negative errno unless said otherwise; `error` (may be NULL)
  * receives one readable line. Threads: every function may be called from any thread, except open and close, which bound
  * a card's life.
  */

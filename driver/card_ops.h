@@ -28,5 +28,6 @@ struct cipu_card {
 };
 
 extern const struct card_ops card_ops_native;
+extern const struct card_ops card_ops_rtl;
 
 #endif

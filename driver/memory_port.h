@@ -81,9 +81,13 @@ static inline unsigned memory_change(uint8_t *memory, const struct memory_reques
 static inline void memory_prefetch(const struct memory_port *port, const struct hls_port *requests, uint32_t skipped)
 {
     struct hls_port ahead = *requests;
-    for (ahead.index += skipped; !hls_at_limit(&ahead); ahead.index++) {
+    ahead.index += skipped;
+    while (!hls_at_limit(&ahead)) {
+        uint32_t run = hls_chunk_bound(UINT32_MAX, &ahead);
         const struct memory_request *request = hls_slot(&ahead, sizeof *request);
-        __builtin_prefetch(port->memory + (size_t)request->line * MEMORY_LINE_BYTES);
+        for (uint32_t i = 0; i < run; i++)
+            __builtin_prefetch(port->memory + (size_t)request[i].line * MEMORY_LINE_BYTES);
+        ahead.index += run;
     }
 }
 

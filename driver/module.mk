@@ -3,8 +3,8 @@
 define native_graph
 build/gen/native_$(strip $(1)).c: $(2) $(3) $(foreach folder,$(4),$(wildcard $(folder)/*/*.c)) build/gen/bin/cipu-graph
 	$$(call say,GRAPH,$$@)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)build/gen/bin/cipu-graph --name $(strip $(1)) --shell $(3) $(addprefix --kernels ,$(4)) $(5) --native $$@ $(2)
+	$$(Q)$$(BEGIN_OUTPUT) build/gen/bin/cipu-graph --name $(strip $(1)) --shell $(3) $(addprefix --kernels ,$(4)) $(5) \
+	    --native "$$$$new" $(2) $$(END_OUTPUT)
 endef
 
 $(eval $(call native_graph,card,hls/card.cfg,hls/shell.cfg,hls))

@@ -104,7 +104,7 @@ static int create_tasks(struct native_card *card, struct cipu_error *error)
     for (size_t i = 0; i < graph->node_count; i++) {
         card->tasks[i].run = graph->nodes[i].run;
         card->tasks[i].context = card->object;
-        int result = graph->nodes[i].run ? 0 : create_block(card, i, error);
+        int result = graph->nodes[i].kernel ? 0 : create_block(card, i, error);
         if (result < 0)
             return result;
         native_make_ready(card, i);
@@ -122,6 +122,7 @@ static void native_close(struct cipu_card *base)
     native_map_free(card);
     native_doorbell_free(card);
     native_interrupt_free(card);
+    lockstep_destroy(card->lockstep);
     for (size_t i = 0; card->blocks && i < card->graph->node_count; i++)
         free(card->blocks[i]);
     if (card->memory)
@@ -166,7 +167,7 @@ static int open_ports(struct native_card *card, const struct native_uri *uri, st
     return 0;
 }
 
-static int build(struct native_card *card, const char *rest, struct cipu_error *error)
+static int build(struct native_card *card, const struct rtl_graph *modules, const char *rest, struct cipu_error *error)
 {
     struct native_uri uri;
     int result = native_uri_parse(rest, &uri, error);
@@ -176,6 +177,7 @@ static int build(struct native_card *card, const char *rest, struct cipu_error *
     card->cpu = uri.cpu;
     if ((result = create_descriptors(card, error)) < 0 || (result = native_map_init(card)) < 0 ||
         (result = create_fifos(card)) < 0 || (result = create_tasks(card, error)) < 0 ||
+        (modules && (result = lockstep_create(card, modules, &card->lockstep, error)) < 0) ||
         (result = open_ports(card, &uri, error)) < 0)
         return result;
     return native_thread_start(card, error);
@@ -192,13 +194,15 @@ static size_t native_activity(struct cipu_card *base, struct cipu_kernel_activit
         activity[i].activations = atomic_load_explicit(&card->tasks[i].activity.activations, memory_order_relaxed);
         activity[i].stalls = atomic_load_explicit(&card->tasks[i].activity.stalls, memory_order_relaxed);
     }
-    /* The thread itself: its rounds, and how often it slept. */
-    if (count > graph->node_count) {
-        activity[graph->node_count] =
+    /* The thread itself: its rounds, and how often it slept; modules: their clock's cycles. */
+    size_t all = graph->node_count;
+    if (count > all)
+        activity[all] =
             (struct cipu_kernel_activity){"thread", atomic_load_explicit(&card->rounds, memory_order_relaxed),
                                           atomic_load_explicit(&card->sleeps, memory_order_relaxed)};
-    }
-    return graph->node_count + 1;
+    if (card->lockstep && count > ++all)
+        activity[all] = (struct cipu_kernel_activity){"clock", lockstep_cycles(card->lockstep), 0};
+    return all + 1;
 }
 
 static int native_open(const char *rest, struct cipu_card **card, struct cipu_error *error)
@@ -222,8 +226,8 @@ const struct card_ops card_ops_native = {
     .capture = native_capture,
 };
 
-int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
-                     struct cipu_error *error)
+static int open_graph(const struct native_graph *graph, const struct rtl_graph *modules, const char *rest,
+                      struct cipu_card **card, struct cipu_error *error)
 {
     struct native_card *native = aligned_alloc(64, (sizeof *native + 63) / 64 * 64);
     if (!native)
@@ -240,7 +244,7 @@ int native_card_open(const struct native_graph *graph, const char *rest, struct 
     native_interrupt_init(native);
     if (error)
         error->text[0] = 0;
-    int result = build(native, rest, error);
+    int result = build(native, modules, rest, error);
     if (result < 0) {
         if (error && !error->text[0])
             cipu_fail(error, result, "native card: %s", strerror(-result));
@@ -249,6 +253,18 @@ int native_card_open(const struct native_graph *graph, const char *rest, struct 
     }
     *card = &native->base;
     return 0;
+}
+
+int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
+                     struct cipu_error *error)
+{
+    return open_graph(graph, NULL, rest, card, error);
+}
+
+int native_card_open_rtl(const struct rtl_graph *graph, const char *rest, struct cipu_card **card,
+                         struct cipu_error *error)
+{
+    return open_graph(&graph->graph, graph, rest, card, error);
 }
 
 static int native_reset(struct cipu_card *base)
@@ -269,6 +285,8 @@ static int native_reset(struct cipu_card *base)
             card->resets[i](card->blocks[i]);
         native_make_ready(card, i);
     }
+    if (card->lockstep)
+        lockstep_reset(card->lockstep);
     native_interrupt_reset(card);
     native_registers_reset(card);
     native_resume(card);

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "driver/card_ops.h"
+#include "driver/lockstep.h"
 #include "driver/native_graph.h"
 #include "driver/port.h"
 #include "hls/include/beat.h"
@@ -29,7 +30,7 @@
 
 #define NATIVE_NODES_MAX 256u
 #define NATIVE_WORDS     (NATIVE_NODES_MAX / 64u)
-#define NATIVE_BUDGET    64u /* activations per visit: less is slower, more does not help */
+#define NATIVE_BUDGET    128u /* activations per visit: less is slower, more does not help */
 
 struct native_card;
 
@@ -86,6 +87,7 @@ struct native_card {
     struct native_task *tasks;
     void **blocks; /* by node; the shell's own state, freed with the card */
     void (**resets)(void *block);
+    struct lockstep *lockstep; /* NULL = kernels run natively */
 
     /* The thread's own. */
     uint64_t ready[NATIVE_WORDS];
@@ -129,12 +131,15 @@ struct native_card {
     struct native_vector vectors[CARD_VECTORS];
     struct port ports[CARD_PORTS];
     struct native_capture *_Atomic capture;
-    uint64_t *memory; /* CARD_MEMORY_LINES of 64 bytes, zero pages until written; NULL without memory ports */
+    uint8_t *memory; /* CARD_MEMORY_LINES of 64 bytes, zero pages until written; NULL without memory ports */
 };
 
-/* native.c */
+/* native.c; `rest` is the URI after the colon, driver/native_uri.h */
 int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
                      struct cipu_error *error);
+/* The same shell around kernels that are modules; `graph` outlives the card. */
+int native_card_open_rtl(const struct rtl_graph *graph, const char *rest, struct cipu_card **card,
+                         struct cipu_error *error);
 
 /* The FIFO of a shell instance's port; NULL if it is not connected. */
 struct hls_fifo *native_shell_fifo(const struct native_card *card, size_t node, const char *port);
@@ -182,6 +187,12 @@ static inline uint8_t *native_translate(struct native_card *card, struct native_
     uint64_t left = entry->last - address + 1;
     *length = left < *length ? (uint32_t)left : *length;
     return entry->mapping->host + (address - entry->iova);
+}
+
+/* Bytes up to the end of the page: what one refusal is about. */
+static inline uint32_t native_page_left(uint64_t address)
+{
+    return 4096u - (uint32_t)(address % 4096u);
 }
 
 static inline bool native_cache_failed(const struct native_map_cache *cache)

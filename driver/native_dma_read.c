@@ -75,19 +75,16 @@ static void copy_bytes(struct read_channel *channel, struct segment *segment, ui
         const uint8_t *from = segment->refused ? NULL
                                                : native_translate(channel->card, &channel->cache, segment->address,
                                                                   &length, CIPU_DMA_READ);
-        if (!from) {
-            memset(to, 0, take);
-            segment->length -= take;
-            segment->address += take;
-            channel->error = true;
-            return;
-        }
+        if (!from)
+            length = native_page_left(segment->address);
         uint32_t bytes = length < take ? length : take;
-        if (length >= BEAT_BYTES)
+        if (!from)
+            memset(to, 0, bytes);
+        else if (length >= BEAT_BYTES)
             memcpy(to, from, BEAT_BYTES);
         else
             memcpy(to, from, bytes);
-        channel->error |= native_cache_failed(&channel->cache);
+        channel->error |= !from || native_cache_failed(&channel->cache);
         segment->address += bytes;
         segment->length -= bytes;
         to += bytes;

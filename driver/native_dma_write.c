@@ -64,7 +64,8 @@ static void store_bytes(struct write_channel *channel, const uint8_t *from, uint
                           : native_translate(channel->card, &channel->cache, current->address, &bytes, CIPU_DMA_WRITE);
         if (!to) {
             channel->error = true;
-            bytes = take;
+            bytes = native_page_left(current->address);
+            bytes = bytes < take ? bytes : take;
         } else if (channel->single) {
             store_single(to, from, bytes);
         } else if (bytes == BEAT_BYTES) {

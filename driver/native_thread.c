@@ -66,7 +66,7 @@ static unsigned run_round(struct native_card *card)
         native_make_ready(card, card->doorbell_node);
     if (card->port_node < NATIVE_NODES_MAX)
         native_make_ready(card, card->port_node);
-    return sweep(card);
+    return card->lockstep ? lockstep_round(card) : sweep(card);
 }
 
 static void stand_still(struct native_card *card)

@@ -12,15 +12,25 @@ struct apply_state {
     struct apply_port port[CARD_PORTS];
 };
 
+/* What an action does to a packet that nothing speaks against. */
+struct apply_kind {
+    uint8_t operation; /* enum rewrite_operation */
+    uint8_t fate;      /* enum statistic */
+    uint8_t added;     /* bytes in front of the frame */
+    uint8_t shift;     /* of the rewrite plan */
+};
+
 /* By enum action_kind. */
-static const uint8_t apply_operation_of[8] = {
-    REWRITE_DROP, REWRITE_PASS, REWRITE_ENCAPSULATE_IPV4, REWRITE_ENCAPSULATE_IPV6, REWRITE_STRIP, REWRITE_PASS, 0, 0};
-static const uint8_t apply_fate_of[8] = {STATISTIC_DROP_ACTION,  STATISTIC_FORWARDED,    STATISTIC_ENCAPSULATED,
-                                         STATISTIC_ENCAPSULATED, STATISTIC_DECAPSULATED, STATISTIC_PUNTED,
-                                         STATISTIC_DROP_ACTION,  STATISTIC_DROP_ACTION};
-static const uint8_t apply_added_of[8] = {0, 0, ENCAPSULATION_IPV4_BYTES, ENCAPSULATION_IPV6_BYTES, 0, 0, 0, 0};
-static const uint8_t apply_shift_of[8] = {0, 0, 64u - ENCAPSULATION_IPV4_BYTES, 128u - ENCAPSULATION_IPV6_BYTES, 0, 0,
-                                          0, 0};
+static const struct apply_kind apply_kind_of[8] = {
+    {REWRITE_DROP, STATISTIC_DROP_ACTION, 0, 0},
+    {REWRITE_PASS, STATISTIC_FORWARDED, 0, 0},
+    {REWRITE_ENCAPSULATE_IPV4, STATISTIC_ENCAPSULATED, ENCAPSULATION_IPV4_BYTES, 64u - ENCAPSULATION_IPV4_BYTES},
+    {REWRITE_ENCAPSULATE_IPV6, STATISTIC_ENCAPSULATED, ENCAPSULATION_IPV6_BYTES, 128u - ENCAPSULATION_IPV6_BYTES},
+    {REWRITE_STRIP, STATISTIC_DECAPSULATED, 0, 0},
+    {REWRITE_PASS, STATISTIC_PUNTED, 0, 0},
+    {REWRITE_DROP, STATISTIC_DROP_ACTION, 0, 0},
+    {REWRITE_DROP, STATISTIC_DROP_ACTION, 0, 0},
+};
 
 #define APPLY_KIND(kind)    (1u << (kind))
 #define APPLY_KINDS_TUNNEL  (APPLY_KIND(ACTION_DECAPSULATE) | APPLY_KIND(ACTION_PUNT))
@@ -86,7 +96,9 @@ HLS_INLINE struct apply_decision apply_decide(const struct headers *headers, con
 {
     bool ip = headers->match.key.kind != FLOW_NONE;
     uint32_t length = headers->frame_length, kind = action->kind & 7u;
-    struct apply_decision decision = {apply_operation_of[kind], apply_fate_of[kind], PUNT_NONE, true};
+    uint32_t most = ((action->mtu - 1u) & 0xffffu) + 1u + headers->network; /* no MTU: more than any frame has */
+    struct apply_kind does = apply_kind_of[kind];
+    struct apply_decision decision = {does.operation, does.fate, PUNT_NONE, true};
     if (HLS_SELDOM(headers->verdict == VERDICT_DROP))
         decision = apply_drop(headers->detail);
     else if (HLS_SELDOM(headers->verdict == VERDICT_PUNT))
@@ -102,8 +114,7 @@ HLS_INLINE struct apply_decision apply_decide(const struct headers *headers, con
         decision = apply_drop(STATISTIC_DROP_ECN);
     else if (HLS_SELDOM((action->flags & ACTION_DECREMENT_TTL) != 0 && ip && headers->ttl <= 1))
         decision = apply_punt(PUNT_TTL);
-    else if (HLS_SELDOM(length + apply_added_of[kind] > PACKET_BYTES_MAX ||
-                        (action->mtu != 0 && length > (uint32_t)action->mtu + headers->network)))
+    else if (HLS_SELDOM(length + does.added > PACKET_BYTES_MAX || length > most))
         decision = apply_punt(PUNT_MTU);
     else if (HLS_SELDOM(headers->verdict == VERDICT_ACTION))
         decision.fate = STATISTIC_INJECTED;
@@ -113,9 +124,12 @@ HLS_INLINE struct apply_decision apply_decide(const struct headers *headers, con
 /* The row of a statistic by source or destination. */
 HLS_INLINE uint8_t apply_row(uint32_t endpoint, uint32_t id)
 {
-    static const uint8_t first[4] = {STATISTIC_ROW_NONE, STATISTIC_ROW_PORT, 0, STATISTIC_ROW_NONE};
-    static const uint8_t mask[4] = {0, CARD_PORTS - 1u, CARD_FUNCTIONS - 1u, 0};
-    return (uint8_t)(first[endpoint & 3u] + (id & mask[endpoint & 3u]));
+    uint32_t row = STATISTIC_ROW_NONE;
+    if (endpoint == ENDPOINT_FUNCTION)
+        row = id & (CARD_FUNCTIONS - 1u);
+    else if (endpoint == ENDPOINT_PORT)
+        row = STATISTIC_ROW_PORT + (id & (CARD_PORTS - 1u));
+    return (uint8_t)row;
 }
 
 /* TTL and ECN of the (inner) IP header. */
@@ -154,10 +168,11 @@ HLS_INLINE uint32_t apply_operation(struct rewrite_command *command, const struc
                                     const struct action *action, const struct apply_port *port)
 {
     struct rewrite_plan *plan = &command->plan;
-    uint32_t kind = action->kind & 7u, added = apply_added_of[kind];
-    uint32_t length = headers->frame_length + added;
-    plan->network = (uint8_t)(added + headers->network);
-    plan->shift = apply_shift_of[kind];
+    uint32_t kind = action->kind & 7u;
+    struct apply_kind does = apply_kind_of[kind];
+    uint32_t length = headers->frame_length + (uint32_t)does.added;
+    plan->network = (uint8_t)(does.added + headers->network);
+    plan->shift = does.shift;
     if (kind == ACTION_ENCAPSULATE_IPV4) {
         struct encapsulation values = apply_values(headers, action);
         encapsulation_ipv4(command->header, action, port, &values);

@@ -136,7 +136,8 @@ struct queue_setting {
     uint16_t vector;   /* card-wide; 0xffff = none */
     uint16_t function;
     uint16_t mtu; /* transmit: frames longer than mtu + 18 bytes are dropped with an event; 0 = PACKET_BYTES_MAX */
-    uint8_t reserved[10];
+    uint16_t generation; /* the host's; EVENT_QUEUE_STOPPED returns it */
+    uint8_t reserved[8];
 };
 
 struct queue_position {
@@ -235,8 +236,9 @@ struct event_entry {
     uint16_t detail;
     uint16_t function;
     uint16_t queue;
-    uint64_t address; /* what was refused, if an address; else the offending value */
-    uint8_t reserved[48];
+    uint64_t address;    /* what was refused, if an address; else the offending value */
+    uint16_t generation; /* EVENT_QUEUE_STOPPED: of the queue's setting, so that an event of an earlier one is known */
+    uint8_t reserved[46];
 };
 
 static_assert(sizeof(struct ring_index) == 64, "one line");

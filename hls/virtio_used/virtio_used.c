@@ -34,16 +34,16 @@ struct virtio_used_row {
     uint16_t mask; /* of a position in the ring */
     uint16_t flags;
     uint16_t vector;
-    uint16_t written;   /* elements, free running: on their way into the ring */
-    uint16_t published; /* in the ring's index */
-    uint16_t signalled; /* covered by a decision about an interrupt */
-    uint8_t count;      /* pending */
-    uint8_t phase;      /* enum virtio_used_phase */
+    uint16_t written;    /* elements, free running: on their way into the ring */
+    uint16_t published;  /* in the ring's index */
+    uint16_t signalled;  /* covered by a decision about an interrupt */
+    uint16_t generation; /* of the host's setting */
+    uint8_t count;       /* pending */
+    uint8_t phase;       /* enum virtio_used_phase */
     uint8_t enabled;
     uint8_t faulted;
     uint8_t stopping;
     uint8_t settled; /* faulted, and nothing is under way */
-    uint8_t reserved[2];
 };
 
 struct virtio_used_state {
@@ -146,6 +146,7 @@ HLS_INLINE uint8_t virtio_used_set(struct virtio_used_row *row, const struct com
         row->written = setting.position;
         row->published = setting.position;
         row->signalled = setting.position;
+        row->generation = setting.generation;
         row->enabled = 1;
     }
     return status;
@@ -370,6 +371,7 @@ STEP(virtio_used, struct virtio_used_state *state, STREAM_IN(struct queue_event,
         report->function = (uint16_t)(queue >> 1);
         report->queue = (uint16_t)queue;
         report->address = happened->kind == QUEUE_DATA ? row.avail : row.used;
+        report->generation = row.generation;
         STREAM_PUSH(struct event_entry, report, alert);
     }
     state->row[queue] = row;

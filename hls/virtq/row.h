@@ -42,8 +42,9 @@ struct virtq_row {
     uint16_t batch_count;
     uint16_t batch_next;
     uint16_t function;
-    uint16_t flags; /* enum queue_flags */
-    uint8_t phase;  /* enum virtq_phase */
+    uint16_t flags;           /* enum queue_flags */
+    uint16_t host_generation; /* queue_setting.generation */
+    uint8_t phase;            /* enum virtq_phase */
     uint8_t generation;
     uint8_t armed;       /* the index is read after avail_event was written */
     uint8_t rung;        /* a doorbell came meanwhile */

@@ -40,6 +40,7 @@ HLS_INLINE void virtq_set(struct virtq_row *row, const struct queue_setting *set
     row->credit = (int32_t)(row->transmit ? TRANSMIT_SEGMENTS : RECEIVE_SEGMENTS);
     row->function = setting->function;
     row->flags = setting->flags;
+    row->host_generation = setting->generation;
     row->generation++;
     row->armed = 0;
     row->rung = 0;
@@ -288,6 +289,7 @@ STEP(virtq, struct virtq_state *state, STREAM_IN(struct queue_event, event), STR
         entry->function = row.function;
         entry->queue = queue;
         entry->address = output.fault_value;
+        entry->generation = row.host_generation;
         STREAM_PUSH(struct event_entry, entry, alert);
     }
     state->rows[queue] = row;

@@ -189,7 +189,7 @@ void virtio_net_queue_fault(struct virtio_net *net, const struct event_entry *ev
     if (event->kind != EVENT_QUEUE_STOPPED || queue >= NET_CARD_QUEUES)
         return;
     pthread_mutex_lock(&net->fault_lock);
-    net->faults[queue] = (struct net_fault){true, event->detail};
+    net->faults[queue] = (struct net_fault){true, event->detail, event->generation};
     pthread_mutex_unlock(&net->fault_lock);
     net_worker_wake(net);
 }

@@ -36,6 +36,7 @@ enum net_mode { NET_STOPPED = 0, NET_DIRECT = 1, NET_RELAYED = 2 };
 struct net_queue {
     _Atomic int mode;        /* enum net_mode */
     uint16_t position;       /* where to go on after a stop without reset */
+    uint16_t generation;     /* of the card's setting; under pci.lock */
     bool must_relay;         /* the card met memory that it does not see */
     _Atomic uint16_t vector; /* the driver's */
 };
@@ -43,6 +44,7 @@ struct net_queue {
 struct net_fault {
     bool pending;
     uint16_t detail;
+    uint16_t generation; /* of the setting that the card stopped */
 };
 
 /* What the control queue sets; the worker's, or of whoever holds work_lock. */

@@ -119,7 +119,8 @@ static void describe(struct virtio_net *net, unsigned queue, struct queue_settin
                                       .position = net->queues[queue].position,
                                       .vector = (uint16_t)(VECTOR_QUEUE + net_card_queue(net, queue)),
                                       .function = net->function,
-                                      .mtu = queue == NET_TRANSMIT ? net->mtu : 0};
+                                      .mtu = queue == NET_TRANSMIT ? net->mtu : 0,
+                                      .generation = ++net->queues[queue].generation};
     if (features & VIRTIO_F_EVENT_INDEX)
         setting->flags |= QUEUE_EVENT_INDEX;
     if (features & VIRTIO_F_INDIRECT)
@@ -245,10 +246,11 @@ void net_reset(void *device)
 }
 
 /* An address that the card does not see may be in memory that it cannot see: the queue goes on, relayed, after the last
- * buffer that the driver got back. The relay finds out whether the address is the guest's. */
+ * buffer that the driver got back. The relay finds out whether the address is the guest's. An event may have waited in
+ * its ring while the queue was set up anew: it says nothing about the queue as it runs. */
 void net_handle_fault(struct virtio_net *net, unsigned queue, const struct net_fault *fault)
 {
-    if (net->queues[queue].mode == NET_STOPPED)
+    if (net->queues[queue].mode == NET_STOPPED || fault->generation != net->queues[queue].generation)
         return;
     if (net->queues[queue].mode == NET_RELAYED || fault->detail != FAULT_ADDRESS ||
         !guest_memory_any_outside_card(net->memory)) {

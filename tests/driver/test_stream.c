@@ -107,7 +107,7 @@ static void test_fifo(void **state)
                 item->number = written++;
                 STREAM_PUSH(struct item, item, &port);
             }
-            out.index += port.index;
+            hls_chunk_end(&out, &port, HLS_SLOT_BYTES(struct item));
         } else {
             for (uint32_t i = 0; i < limit && STREAM_CAN_WRITE(&out); i++) {
                 STREAM_OPEN(struct item, item, &out);

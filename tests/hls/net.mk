@@ -2,8 +2,8 @@
 # Network kernels: the section of the card's own graph, with the test at its ends.
 build/gen/net.cfg: hls/card.cfg tests/hls/net_ends.cfg
 	$(call say,GEN,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q){ echo '[connectivity]'; sed -n '/^# ---- network/,/^# ---- [^n]/p' hls/card.cfg; cat tests/hls/net_ends.cfg; } > $@
+	$(Q)$(BEGIN_OUTPUT) { echo '[connectivity]'; sed -n '/^# ---- network/,/^# ---- [^n]/p' hls/card.cfg; cat tests/hls/net_ends.cfg; } \
+	    > "$$new" $(END_OUTPUT)
 
 $(eval $(call native_graph,net,build/gen/net.cfg,tests/hls/net_shell.cfg,hls))
 $(eval $(call native_graph,net_copying,build/gen/net.cfg,tests/hls/net_shell.cfg,hls,--copying))

@@ -195,6 +195,11 @@ static int run_write(struct bench *bench)
     return ran;
 }
 
+static uint16_t generation_of(uint32_t queue)
+{
+    return (uint16_t)(queue * 257u + 1u);
+}
+
 static int take_outputs(struct bench *bench)
 {
     struct interrupt_request interrupt;
@@ -219,6 +224,7 @@ static int take_outputs(struct bench *bench)
         assert_int_equal(alert.kind, EVENT_QUEUE_STOPPED);
         assert_int_equal(alert.detail, FAULT_ADDRESS);
         assert_int_equal(alert.function, alert.queue / 2);
+        assert_int_equal(alert.generation, generation_of(alert.queue));
         bench->alerts[alert.queue]++;
         taken = 1;
     }
@@ -340,6 +346,7 @@ static struct queue_setting setting_of(struct bench *bench, uint32_t queue)
     setting.position = driver->position;
     setting.vector = driver->vector;
     setting.function = (uint16_t)(queue / 2);
+    setting.generation = generation_of(queue);
     return setting;
 }
 
@@ -610,6 +617,7 @@ static void test_avail_fault(void **context)
     struct bench *bench = *context;
     bench->random = 6;
     struct queue_setting setting = {.avail = VIRTIO_MEMORY_BYTES, .used = USED_OFFSET, .entries = 8, .vector = 100};
+    setting.generation = generation_of(0);
     struct queue_used used = {0, 3, 4};
     struct dma_request request = {0};
     bench->driver[0].entries = 8;

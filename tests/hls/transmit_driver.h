@@ -99,6 +99,12 @@ static inline void driver_reset(struct driver *driver, uint32_t entries, uint16_
     driver_put(driver, DRIVER_AVAIL + 2, position);
 }
 
+/* The host's generation of the queue's setting. */
+static inline uint16_t driver_generation(const struct driver *driver)
+{
+    return (uint16_t)(driver->queue * 257u + 1u);
+}
+
 static inline void driver_setting(const struct driver *driver, struct command_entry *entry)
 {
     struct queue_setting setting;
@@ -112,6 +118,7 @@ static inline void driver_setting(const struct driver *driver, struct command_en
     setting.vector = 0xffff;
     setting.function = driver->function;
     setting.mtu = driver->mtu;
+    setting.generation = driver_generation(driver);
     entry->opcode = COMMAND_QUEUE_SET;
     entry->index = driver->queue;
     memcpy(entry->data, &setting, sizeof setting);

@@ -135,6 +135,7 @@ static bool take_alert(struct world *world)
     CARD_CHECK(event.function < world->drivers);
     struct driver *driver = &world->driver[event.function];
     CARD_CHECK(driver->running && driver->stops == 0);
+    CARD_CHECK(event.generation == driver_generation(driver));
     driver->stops++;
     driver->fault = event.detail;
     driver->fault_value = event.address;

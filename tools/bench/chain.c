@@ -18,7 +18,7 @@
 extern const struct native_graph native_graph_chain;
 
 #define FLOWS             1000000u
-#define BUDGET            64u
+#define BUDGET            128u
 #define SINK_BYTES        (256u << 10)
 #define FUNCTION          5u
 #define SEED              0x1badcafeu
@@ -41,11 +41,11 @@ struct chain {
     uint32_t sink_at;
 };
 
-/* A flow's addresses and ports, out of its number. The addresses' low halves add up to 0xffff, so that one IP checksum
- * is right for all. */
+/* A flow's addresses and ports as in the packet, out of its number. The addresses' low halves add up to 0xffff, so that
+ * one IP checksum is right for all. */
 struct tuple {
     uint32_t source, destination;
-    uint16_t source_port, destination_port;
+    uint32_t ports;
 };
 
 static uint64_t mix(uint64_t x)
@@ -57,8 +57,8 @@ static uint64_t mix(uint64_t x)
 static struct tuple tuple_of(uint32_t flow)
 {
     uint64_t bits = mix(flow + 1);
-    return (struct tuple){SOURCE_NET | (uint32_t)(bits & 0xffff), DESTINATION_NET | (uint32_t)(~bits & 0xffff),
-                          (uint16_t)(bits >> 32), (uint16_t)(bits >> 48)};
+    return (struct tuple){__builtin_bswap32(SOURCE_NET) | (uint32_t)bits << 16,
+                          __builtin_bswap32(DESTINATION_NET) | (uint32_t)~bits << 16, (uint32_t)(bits >> 32)};
 }
 
 static void prepare(struct chain *chain, uint32_t length)
@@ -85,10 +85,7 @@ static void make_first(struct chain *chain, struct beat *beat)
     chain->random = chain->random * 6364136223846793005u + 1442695040888963407u;
     struct tuple tuple = tuple_of((uint32_t)((chain->random >> 32) * FLOWS >> 32));
     memcpy(beat->data, chain->first, BEAT_BYTES);
-    hls_put_be32(beat->data + 26, tuple.source);
-    hls_put_be32(beat->data + 30, tuple.destination);
-    hls_put_be16(beat->data + 34, tuple.source_port);
-    hls_put_be16(beat->data + 36, tuple.destination_port);
+    memcpy(beat->data + 26, &tuple, sizeof tuple);
     beat->meta =
         (struct beat_meta){.length = (uint16_t)chain->length, .source = ENDPOINT_FUNCTION, .source_id = FUNCTION};
 }
@@ -97,11 +94,10 @@ static unsigned source(void *context, unsigned budget)
 {
     struct chain *chain = context;
     struct hls_port port = hls_write_begin(chain->packets);
-    uint32_t rest = chain->rest;
+    uint32_t most = hls_chunk_bound(budget, &port), done = 0, rest = chain->rest;
     uint64_t made = chain->made;
-    unsigned done = 0;
-    for (; done < budget && made < chain->limit && !hls_at_limit(&port); done++) {
-        struct beat *beat = hls_slot(&port, HLS_SLOT_BYTES(struct beat));
+    struct beat *beat = hls_slot(&port, HLS_SLOT_BYTES(struct beat));
+    for (; done < most && made < chain->limit; done++) {
         if (rest == 0) {
             make_first(chain, beat);
             rest = chain->length;
@@ -114,10 +110,11 @@ static unsigned source(void *context, unsigned budget)
         beat->meta.bytes = (uint8_t)bytes;
         rest -= bytes;
         made += last;
-        port.index++;
+        beat = (struct beat *)((uint8_t *)beat + HLS_SLOT_BYTES(struct beat));
     }
     chain->rest = rest;
     chain->made = made;
+    port.index += done;
     hls_write_end(chain->packets, &port);
     return done;
 }
@@ -126,22 +123,22 @@ static unsigned sink(void *context, unsigned budget)
 {
     struct chain *chain = context;
     struct hls_port port = hls_read_begin(chain->out);
-    uint32_t at = chain->sink_at;
+    uint32_t most = hls_chunk_bound(budget, &port), at = chain->sink_at;
     uint64_t gone = 0, bytes = 0;
-    unsigned done = 0;
-    for (; done < budget && !hls_at_limit(&port); done++) {
-        const struct beat *beat = hls_slot(&port, HLS_SLOT_BYTES(struct beat));
+    const struct beat *beat = hls_slot(&port, HLS_SLOT_BYTES(struct beat));
+    for (uint32_t done = 0; done < most; done++) {
         memcpy(chain->sink + at, beat->data, BEAT_BYTES);
         at = (at + BEAT_BYTES) % SINK_BYTES;
         gone += beat->meta.last;
         bytes += beat->meta.bytes;
-        port.index++;
+        beat = (const struct beat *)((const uint8_t *)beat + HLS_SLOT_BYTES(struct beat));
     }
     chain->sink_at = at;
     chain->gone += gone;
     chain->bytes += bytes;
+    port.index += most;
     hls_read_end(chain->out, &port);
-    return done;
+    return most;
 }
 
 /* One part of a command, as ingress sends it. */
@@ -195,10 +192,9 @@ static unsigned fill_tables(struct chain *chain)
         struct tuple tuple = tuple_of(flow);
         struct packet_match match = {
             .key = {.domain = FLOW_DOMAIN_FUNCTION | FUNCTION, .protocol = 17, .kind = FLOW_IPV4}, .action = 7};
-        hls_put_be32(match.key.source + 12, tuple.source);
-        hls_put_be32(match.key.destination + 12, tuple.destination);
-        hls_put_be16(match.key.source_port, tuple.source_port);
-        hls_put_be16(match.key.destination_port, tuple.destination_port);
+        memcpy(match.key.source + 12, &tuple.source, 4);
+        memcpy(match.key.destination + 12, &tuple.destination, 4);
+        memcpy(match.key.source_port, &tuple.ports, 4);
         struct flow_hash hash = flow_hash(&match.key, SEED);
         uint32_t bucket = hash.bucket & (FLOW_BUCKETS - 1);
         struct flow_way way = {hash.tag, flow};

@@ -22,9 +22,12 @@ static void on_event(void *context, const struct event_entry *event)
 {
     struct reflecting_card *reflecting = context;
     if (event->kind == EVENT_QUEUE_STOPPED) {
-        reflecting->stopped_queues++;
         reflecting->last_fault = event->detail;
-        virtio_net_queue_fault(reflecting->device, event);
+        if (reflecting->hold_events)
+            reflecting->held = *event;
+        else
+            virtio_net_queue_fault(reflecting->device, event);
+        reflecting->stopped_queues++;
     }
 }
 

@@ -39,6 +39,8 @@ struct reflecting_card {
     atomic_bool stop;
     atomic_uint frames, stopped_queues;
     atomic_uint last_fault;
+    atomic_bool hold_events; /* the device learns nothing; the last one is kept */
+    struct event_entry held;
 };
 
 int reflecting_card_setup(void **state);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
+#include "runtime/device/virtio_net_internal.h"
 #include "tests/runtime/device/reflecting_card.h"
 
 #define MERGEABLE (UINT64_C(1) << 15)
@@ -249,6 +250,47 @@ static void test_unmapped_under_way(void **state)
     exchange_frames(reflecting, 5);
 }
 
+/* The driver claims more buffers than its ring has: the card stops the queue. */
+static void break_transmit_queue(struct reflecting_card *reflecting)
+{
+    unsigned stopped = reflecting->stopped_queues;
+    uint16_t index = (uint16_t)(reflecting->driver.queues[DRIVER_TRANSMIT].avail_index + DRIVER_ENTRIES + 1);
+    memcpy(reflecting->driver.queues[DRIVER_TRANSMIT].ring + DRIVER_ENTRIES * 16 + 2, &index, sizeof index);
+    assert_int_equal(virtio_net_driver_kick(&reflecting->driver, DRIVER_TRANSMIT), 0);
+    for (unsigned i = 0; i < 5000 && reflecting->stopped_queues == stopped; i++)
+        usleep(1000);
+    assert_int_equal(reflecting->stopped_queues, stopped + 1);
+}
+
+static void wait_until_handled(struct virtio_net *net)
+{
+    for (bool pending = true; pending;) {
+        pthread_mutex_lock(&net->fault_lock);
+        pending = net->faults[NET_TRANSMIT].pending;
+        pthread_mutex_unlock(&net->fault_lock);
+    }
+}
+
+/* An event that waits in its ring while the device is reset says nothing about the device as it is afterwards; one of
+ * the present queue does. */
+static void test_late_event(void **state)
+{
+    struct reflecting_card *reflecting = *state;
+    reflecting_card_start(reflecting, CLIENT_MEMORY_SHARED, UINT64_MAX);
+    exchange_frames(reflecting, 5);
+    reflecting->hold_events = true;
+    break_transmit_queue(reflecting);
+    reflecting_card_start(reflecting, CLIENT_MEMORY_SHARED, UINT64_MAX);
+    exchange_frames(reflecting, 5);
+    virtio_net_queue_fault(reflecting->device, &reflecting->held);
+    wait_until_handled(reflecting->device);
+    assert_false(reflecting_card_state(reflecting).broken);
+    exchange_frames(reflecting, 5);
+    break_transmit_queue(reflecting);
+    virtio_net_queue_fault(reflecting->device, &reflecting->held);
+    assert_true(reflecting_card_broken(reflecting));
+}
+
 int main(void)
 {
 #define REFLECTED(test) cmocka_unit_test_setup_teardown(test, reflecting_card_setup, reflecting_card_teardown)
@@ -266,6 +308,7 @@ int main(void)
         REFLECTED(test_disconnect),
         REFLECTED(test_silent_client),
         REFLECTED(test_unmapped_under_way),
+        REFLECTED(test_late_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+#   $(eval $(call verilated,NAME,TOP,SOURCES[,PARAMETERS]))   the module TOP as `struct rtl_model rtl_model_NAME`
+#   $(eval $(call rtl_test,NAME,SOURCES,LIBS,MODELS[,LDLIBS]))   a cmocka program with such models
+#
+# SOURCES are files of hw/shell without folder and suffix; the package comes with them. Models are the same for all
+# variants: the sanitizers watch the C around them.
+
+# What the hardware needs of the C headers.
+RECORD_HEADERS := $(wildcard hls/include/*.h)
+build/gen/hw/cipu.sv: $(RECORD_HEADERS) build/gen/bin/cipu-records
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)build/gen/bin/cipu-records --package $@ $(RECORD_HEADERS)
+
+build/gen/hw/registers.md: $(RECORD_HEADERS) build/gen/bin/cipu-records
+	$(Q)mkdir -p $(@D)
+	$(Q)build/gen/bin/cipu-records --registers $@ $(RECORD_HEADERS)
+
+HW := build/hw$(if $(IS_CLANG),,-$(notdir $(CC)))
+VERILATOR_INCLUDE := /usr/share/verilator/include
+shell_sources = build/gen/hw/cipu.sv $(foreach name,$(1),hw/shell/$(name).sv)
+models = $(foreach name,$(1),$(HW)/$(name).o)
+
+define verilated
+$(HW)/$(strip $(1)).o: $(call shell_sources,$(3)) tools/verilate hw/platform/sim/model.h
+	$$(call say,VERIL,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)CXX='$$(CXX)' tools/verilate --output $$@ --name $(strip $(1)) --top $(strip $(2)) $(addprefix --parameter ,$(4)) $(call shell_sources,$(3))
+endef
+
+$(HW)/verilated.o: $(VERILATOR_INCLUDE)/verilated.cpp $(VERILATOR_INCLUDE)/verilated_threads.cpp
+	$(call say,CXX,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '#include "%s"\n' $^ > $(@:.o=.cpp)
+	$(Q)$(CXX) -std=c++17 -O2 -w -pthread -I$(VERILATOR_INCLUDE) -I$(VERILATOR_INCLUDE)/vltstd -c -o $@ $(@:.o=.cpp)
+
+define rtl_test
+$(B)/test/$(strip $(1)): $(call models,$(4)) $(HW)/verilated.o
+$(call test,$(1),$(2),$(3) cipu-hw-sim,$(call models,$(4)) $(HW)/verilated.o -lstdc++ -lm $(5))
+endef
+
+$(eval $(call library,cipu-hw-sim,$(wildcard hw/platform/sim/*.c)))

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Outstanding reads: SLOTS of them, each a bus id with room for a burst. A slot belongs to a channel from the request
+// until its last line has been delivered, so data that comes always has room. A channel that holds none finds one free,
+// whatever the others do: who stops, stops itself alone.
+module dma_slots #(
+    parameter int CHANNELS = 16,
+    parameter int SLOTS = 32,
+    parameter int LINES = 8  // of a burst
+) (
+    input  logic                       clk,
+    input  logic                       rst,
+    output logic [       CHANNELS-1:0] may_claim,
+    output logic [  $clog2(SLOTS)-1:0] next_slot,
+    input  logic                       claim,
+    input  logic [$clog2(CHANNELS)-1:0] claim_channel,
+    input  logic                       release_slot,
+    input  logic [  $clog2(SLOTS)-1:0] released,
+    input  logic [$clog2(CHANNELS)-1:0] release_channel,
+    // Lines come in order for each slot.
+    input  logic                       line_valid,
+    input  logic [  $clog2(SLOTS)-1:0] line_slot,
+    output logic [  $clog2(LINES)-1:0] line_index,
+    output logic [(SLOTS*($clog2(LINES)+1))-1:0] received,  // lines, by slot
+    output logic                       idle
+);
+
+  localparam int SLOT = $clog2(SLOTS);
+  localparam int COUNT = $clog2(LINES) + 1;
+  localparam int HELD = $clog2(SLOTS) + 1;
+
+  initial
+    if (SLOTS < CHANNELS || CHANNELS < 2 || LINES < 2)
+      $fatal(1, "dma_slots: %0d slots of %0d lines for %0d channels, expected one slot for each", SLOTS, LINES, CHANNELS);
+
+  logic [SLOTS-1:0] busy;
+  logic [CHANNELS*HELD-1:0] held;  // slots by channel
+  logic [HELD-1:0] free_count;
+  logic [$clog2(CHANNELS):0] poor_count;  // channels that hold none
+
+  always_comb begin
+    next_slot  = '0;
+    free_count = '0;
+    poor_count = '0;
+    for (int i = SLOTS - 1; i >= 0; i--) begin
+      if (!busy[i]) begin
+        next_slot  = SLOT'(i);
+        free_count = free_count + HELD'(1);
+      end
+    end
+    for (int i = 0; i < CHANNELS; i++)
+      if (held[i*HELD+:HELD] == 0) poor_count = poor_count + ($clog2(CHANNELS) + 1)'(1);
+    for (int i = 0; i < CHANNELS; i++)
+      may_claim[i] = held[i*HELD+:HELD] == 0 ? free_count != 0 : 32'(free_count) > 32'(poor_count);
+  end
+
+  assign line_index = received[line_slot*COUNT+:COUNT-1];
+  assign idle = busy == '0;
+
+  always_ff @(posedge clk) begin
+    if (line_valid) received[line_slot*COUNT+:COUNT] <= received[line_slot*COUNT+:COUNT] + COUNT'(1);
+    if (release_slot) busy[released] <= 1'b0;
+    if (claim) begin
+      busy[next_slot] <= 1'b1;
+      received[next_slot*COUNT+:COUNT] <= '0;
+    end
+    for (int i = 0; i < CHANNELS; i++)
+      held[i*HELD+:HELD] <= held[i*HELD+:HELD] + HELD'(claim && 32'(claim_channel) == i) - HELD'(
+          release_slot && 32'(release_channel) == i);
+    if (rst) begin
+      busy <= '0;
+      held <= '0;
+      received <= '0;
+    end
+  end
+
+endmodule

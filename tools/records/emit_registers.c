@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* docs/registers.md: the blocks of the register file, register by register. */
+#include <string.h>
+
+#include "tools/records/model.h"
+
+static const struct constant *find_constant(const struct model *model, const char *name)
+{
+    for (size_t i = 0; i < model->constant_count; i++)
+        if (strcmp(model->constants[i].name, name) == 0)
+            return &model->constants[i];
+    return NULL;
+}
+
+static void emit_fields(const struct record *record, uint32_t base, const char *prefix, FILE *out)
+{
+    for (size_t i = 0; i < record->field_count; i++) {
+        const struct field *field = &record->fields[i];
+        uint32_t count = field->count ? field->count : 1;
+        if (strncmp(field->name, "reserved", 8) == 0)
+            continue;
+        for (uint32_t n = 0; n < count; n++) {
+            char name[128];
+            const char *dot = field->record ? "." : "";
+            if (field->count)
+                snprintf(name, sizeof name, "%.40s%.40s[%u]%s", prefix, field->name, n, dot);
+            else
+                snprintf(name, sizeof name, "%.40s%.40s%s", prefix, field->name, dot);
+            uint32_t at = base + field->offset + n * field->bytes;
+            if (field->record)
+                emit_fields(field->record, at, name, out);
+            else
+                fprintf(out, "| `0x%03x` | `%s` | %s |\n", at, name, field->comment);
+        }
+    }
+}
+
+/* A block is a record with the constant NAME_OFFSET. */
+static void emit_block(const struct model *model, const struct record *record, FILE *out)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%.100s_OFFSET", record->name);
+    for (char *c = name; *c; c++)
+        *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+    const struct constant *offset = find_constant(model, name);
+    if (!offset)
+        return;
+    fprintf(out, "\n## `%s`\n\n%s%s| offset | register | |\n|---|---|---|\n", record->name, record->comment,
+            *record->comment ? "\n\n" : "");
+    emit_fields(record, (uint32_t)offset->value, "", out);
+}
+
+void emit_registers(const struct model *model, const char *header, FILE *out)
+{
+    fprintf(out,
+            "# Registers\n\n"
+            "Made by `make docs` from `%s`, which is their only declaration: do not edit. Registers are 32 bits wide,\n"
+            "little endian. Software walks the list of blocks from offset 0: each begins with its type, version, "
+            "length in\n"
+            "bytes and the offset of the next one (0 = none).\n",
+            header);
+    for (size_t i = 0; i < model->record_count; i++)
+        if (strcmp(model->records[i]->header, header) == 0)
+            emit_block(model, model->records[i], out);
+}
