@@ -6,7 +6,7 @@
  * compared bit by bit too. At the end of each run the module has to come to rest with nothing left that the reference
  * would do.
  *
- * Usage: bench [SEED [RUNS]]
+ * Usage: bench KERNEL.C|NUMBER SEED RUNS
  */
 #include <cstdio>
 #include <cstdlib>
@@ -207,10 +207,12 @@ class bench
 
 int main(int argc, char **argv)
 {
-    random_state = argc > 1 ? strtoull(argv[1], nullptr, 0) : 1;
-    if (!reference_open(random_state))
+    if (argc != 4)
+        return 2;
+    random_state = strtoull(argv[2], nullptr, 0);
+    if (!reference_open(argv[1], random_state))
         return 1;
-    uint32_t runs = argc > 2 ? (uint32_t)strtoul(argv[2], nullptr, 0) : 20;
+    uint32_t runs = (uint32_t)strtoul(argv[3], nullptr, 0);
     bench bench;
     for (uint32_t i = 0; i < runs; i++)
         bench.run(500 + random_below(2000), i % 4 == 3);

@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verilates a module that hlsc made and builds its bench."""
 import os
+import re
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, "../../../.."))
+
+
+def streams_of(path):
+    """(name, "in" or "out", bytes) of a module's streams."""
+    with open(path, encoding="utf-8") as file:
+        ports = re.findall(r"^ *(in|out)put wire \[(\d+):0\] (\w+)_data,", file.read(), re.MULTILINE)
+    return [(name, direction, (int(high) + 1) // 8) for direction, high, name in ports]
 
 
 def model_glue(name, streams):
@@ -50,8 +58,8 @@ def build_runtime(folder):
     return objects
 
 
-def build(name, streams, folder, objects):
-    """FOLDER/NAME.sv becomes FOLDER/bench. Verilator's warnings are errors."""
+def build(name, folder, objects):
+    """FOLDER/NAME.sv becomes FOLDER/bench; Verilator's warnings are errors. `objects` hold a reference."""
     include = os.path.join(verilator_root(), "include")
     made = os.path.join(folder, "obj")
     run(["verilator", "--cc", "-Wall", "--assert", "-DHLSC_CHECK", "--top-module", name,
@@ -60,11 +68,6 @@ def build(name, streams, folder, objects):
     whole = os.path.join(folder, "whole.cpp")
     with open(whole, "w") as file:
         file.writelines(f'#include "obj/{path}"\n' for path in sources)
-        file.write(model_glue(name, streams))
+        file.write(model_glue(name, streams_of(os.path.join(folder, name + ".sv"))))
     run(["g++", "-O1", "-w", "-I" + include, "-I" + include + "/vltstd", "-I" + HERE, "-I" + folder, "-I" + made, whole,
          *objects, "-pthread", "-o", os.path.join(folder, "bench")])
-
-
-def read_streams(path):
-    with open(path) as file:
-        return [(name, direction, int(size)) for name, direction, size in (line.split() for line in file)]
