@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every kernel's module and modules of random designs against their references, bit by bit. Kernels may be named."""
+"""Every kernel's module and modules of random designs against their references, bit by bit; yosys reads the modules too.
+Kernels may be named."""
 import concurrent.futures
 import glob
 import os
@@ -43,6 +44,8 @@ def run_bench(folder, what):
 
 def test_kernel(folder, name, source, objects):
     model.run([f"{B}/bin/hlsc", "--quiet", "-o", folder, source])
+    model.run(["yosys", "-q", "-p", f"read_verilog -sv {folder}/{name}.sv; hierarchy -check -top {name}; proc; "
+               "check -assert"])
     model.build(name, folder, objects)
     return run_bench(folder, source)
 
@@ -75,11 +78,11 @@ def main():
         llvm = model.run(["llvm-config-19", "--ldflags", "--libs"]).split()
         kernel_objects = objects_of(folder, [f"{HERE}/rtl/kernel_reference.c", f"{HERE}/native.c", f"{HERE}/stimulus.c"])
         kernel_objects += [f"{B}/lib/libhlsc-front.a", f"{B}/lib/libhlsc.a", *llvm, "-ldl", *runtime]
-        jobs = []
+        jobs = {}
 
         def start(function, name, *arguments):
             os.makedirs(os.path.join(folder, name), exist_ok=True)
-            jobs.append((name, pool.submit(function, os.path.join(folder, name), *arguments)))
+            jobs[pool.submit(function, os.path.join(folder, name), *arguments)] = name
 
         for name, source in kernels().items():
             if not wanted or name in wanted:
@@ -91,12 +94,12 @@ def main():
             model.run(["cc", *CFLAGS, f"{HERE}/rtl/random_verilog.c", random_objects[0], f"{B}/lib/libhlsc.a", "-o", maker])
             for number in random_designs(folder, maker):
                 start(test_random, f"random {number}", number, random_objects)
-        for count, (name, job) in enumerate(jobs, 1):
+        for count, job in enumerate(concurrent.futures.as_completed(jobs), 1):
             try:
-                print(f"ok {count} - {name}: {job.result()}", flush=True)
+                print(f"ok {count} - {jobs[job]}: {job.result()}", flush=True)
             except RuntimeError as error:
                 failed += 1
-                print(f"not ok {count} - {name}", *str(error).splitlines(), sep="\n# ", flush=True)
+                print(f"not ok {count} - {jobs[job]}", *str(error).splitlines(), sep="\n# ", flush=True)
         print(f"1..{len(jobs)}")
     return 1 if failed else 0
 
