@@ -21,7 +21,7 @@ struct frame {
 
 /* How far the walk along the headers has come. */
 struct frame_walk {
-    uint32_t offset;   /* of the next header, from the frame's start */
+    uint32_t offset;   /* of the next header, from the IP header: a multiple of four */
     uint32_t payload;  /* bytes of IP payload from there on */
     uint32_t protocol; /* of the next header */
     bool fragment;
@@ -79,7 +79,7 @@ HLS_INLINE void frame_ipv4(struct frame *frame, struct headers *headers, struct 
     headers->match.key.kind = FLOW_IPV4;
     HLS_COPY(headers->match.key.source + 12, ip + 12, 4);
     HLS_COPY(headers->match.key.destination + 12, ip + 16, 4);
-    walk->offset = headers->network + header_bytes;
+    walk->offset = header_bytes;
     walk->payload = total - header_bytes;
     walk->protocol = ip[9];
     walk->fragment = (hls_be16(ip + 6) & 0x3fffu) != 0; /* more fragments, offset */
@@ -87,7 +87,7 @@ HLS_INLINE void frame_ipv4(struct frame *frame, struct headers *headers, struct 
 
 /* Follows one extension header. A real fragment ends the walk: what follows may be data, and every fragment of a packet
  * must give the same key; atomic fragments (RFC 6946) are whole packets. */
-HLS_INLINE void frame_extension(struct frame *frame, struct frame_walk *walk, const uint8_t *bytes, uint32_t room,
+HLS_INLINE void frame_extension(struct frame *frame, struct frame_walk *walk, const uint8_t *ip, uint32_t room,
                                 bool first)
 {
     if (walk->payload < 8) {
@@ -95,7 +95,7 @@ HLS_INLINE void frame_extension(struct frame *frame, struct frame_walk *walk, co
     } else if (walk->offset + 8 > room) {
         frame->beyond = 1;
     } else {
-        HLS_VIEW(header, 8, bytes, room, walk->offset);
+        HLS_VIEW(header, 8, ip, room, walk->offset);
         bool is_fragment = walk->protocol == IP_PROTOCOL_FRAGMENT;
         uint32_t length = is_fragment ? 8u : (header[1] + 1u) * 8u;
         if (walk->protocol == IP_PROTOCOL_HOP_BY_HOP && !first)
@@ -110,7 +110,7 @@ HLS_INLINE void frame_extension(struct frame *frame, struct frame_walk *walk, co
 }
 
 HLS_INLINE void frame_ipv6(struct frame *frame, struct headers *headers, struct frame_walk *walk, const uint8_t *ip,
-                           const uint8_t *bytes, uint32_t room, uint32_t remaining)
+                           uint32_t room, uint32_t remaining)
 {
     uint32_t payload = hls_be16(ip + 4);
     if (remaining < 40)
@@ -123,7 +123,7 @@ HLS_INLINE void frame_ipv6(struct frame *frame, struct headers *headers, struct 
     headers->match.key.kind = FLOW_IPV6;
     HLS_COPY(headers->match.key.source, ip + 8, 16);
     HLS_COPY(headers->match.key.destination, ip + 24, 16);
-    walk->offset = headers->network + 40u;
+    walk->offset = 40u;
     walk->payload = payload;
     walk->protocol = ip[6];
     walk->fragment = false;
@@ -131,7 +131,7 @@ HLS_INLINE void frame_ipv6(struct frame *frame, struct headers *headers, struct 
         frame->options = 1;
         for (uint32_t i = 0; i < FRAME_EXTENSIONS_MAX; i++) {
             if (frame->fault == 0 && !frame->beyond && !walk->fragment && frame_is_extension(walk->protocol))
-                frame_extension(frame, walk, bytes, room, i == 0);
+                frame_extension(frame, walk, ip, room, i == 0);
         }
         if (frame->fault == 0 && !walk->fragment && frame_is_extension(walk->protocol))
             frame->beyond = 1;
@@ -167,7 +167,7 @@ HLS_INLINE void frame_icmp(struct flow_key *key, const uint8_t *header, bool ech
 }
 
 HLS_INLINE void frame_transport(struct frame *frame, struct headers *headers, const struct frame_walk *walk,
-                                const uint8_t *bytes, uint32_t room)
+                                const uint8_t *ip, uint32_t room)
 {
     struct flow_key *key = &headers->match.key;
     bool tcp = walk->protocol == IP_PROTOCOL_TCP;
@@ -179,8 +179,8 @@ HLS_INLINE void frame_transport(struct frame *frame, struct headers *headers, co
         } else if (HLS_SELDOM(walk->offset + FRAME_TRANSPORT_BYTES > room)) {
             frame->beyond = 1;
         } else {
-            HLS_VIEW(header, FRAME_TRANSPORT_BYTES, bytes, room, walk->offset);
-            headers->transport = (uint8_t)walk->offset;
+            HLS_VIEW(header, FRAME_TRANSPORT_BYTES, ip, room, walk->offset);
+            headers->transport = (uint8_t)(headers->network + walk->offset);
             if (tcp)
                 frame_tcp(frame, key, header, walk->payload);
             else if (udp)
@@ -216,11 +216,11 @@ HLS_INLINE struct frame frame_parse(struct headers *headers, const uint8_t *byte
         if (type == ETHERTYPE_IPV4)
             frame_ipv4(&frame, headers, &walk, ip, length - network);
         else
-            frame_ipv6(&frame, headers, &walk, ip, bytes, room, length - network);
+            frame_ipv6(&frame, headers, &walk, ip, room - network, length - network);
         headers->match.key.protocol = (uint8_t)walk.protocol;
         headers->match.key.fragment = walk.fragment;
         if (frame.fault == 0 && !frame.beyond && !walk.fragment)
-            frame_transport(&frame, headers, &walk, bytes, room);
+            frame_transport(&frame, headers, &walk, ip, room - network);
         if (frame.fault != 0)
             headers->match.key.kind = FLOW_NONE;
     }

@@ -78,17 +78,18 @@ HLS_INLINE void parse_common(struct headers *headers, struct frame frame, const 
         parse_verdict(headers, VERDICT_PUNT, PUNT_OPTIONS);
 }
 
-/* Starts again with the frame inside VXLAN; `vxlan` is the header that precedes it. */
-HLS_INLINE void parse_inner(struct headers *headers, const uint8_t *vxlan, uint32_t length, const uint8_t *data)
+/* Starts again with the frame inside VXLAN, which begins at `inner`; `vxlan` is the header that precedes it. */
+HLS_INLINE void parse_inner(struct headers *headers, const uint8_t *vxlan, uint32_t length, const uint8_t *data,
+                            uint32_t inner)
 {
     struct headers outer;
     HLS_COPY(&outer, headers, sizeof outer);
     HLS_ZERO(headers, sizeof *headers);
     HLS_COPY(&headers->meta, &outer.meta, sizeof headers->meta);
-    headers->inner = (uint8_t)(outer.transport + 16u);
+    headers->inner = (uint8_t)inner;
     headers->outer_ecn = outer.traffic_class & ECN_MASK;
     headers->match.key.domain = FLOW_DOMAIN_VNI | hls_be32(vxlan + 4) >> 8;
-    HLS_VIEW(bytes, INNER_WINDOW_BYTES, data, WINDOW_BYTES, headers->inner);
+    HLS_VIEW(bytes, INNER_WINDOW_BYTES, data, WINDOW_BYTES, inner);
     struct frame frame = frame_parse(headers, bytes, INNER_WINDOW_BYTES, length);
     parse_common(headers, frame, bytes);
 }
@@ -105,14 +106,15 @@ HLS_INLINE void parse_tunnel(struct headers *headers, struct frame frame, const 
     } else if (frame.options) {
         parse_verdict(headers, VERDICT_PUNT, PUNT_OPTIONS);
     } else {
-        HLS_VIEW(udp, FRAME_TRANSPORT_BYTES, data, WINDOW_BYTES, headers->transport);
+        uint32_t transport = headers->network + (key->kind == FLOW_IPV4 ? 20u : 40u); /* one of six constants */
+        HLS_VIEW(udp, FRAME_TRANSPORT_BYTES, data, WINDOW_BYTES, transport);
         uint32_t udp_length = hls_be16(udp + 4);
         if (udp_length < FRAME_TRANSPORT_BYTES + PACKET_BYTES_MIN)
             parse_verdict(headers, VERDICT_DROP, STATISTIC_DROP_TRUNCATED);
         else if ((udp[8] & VXLAN_FLAG_VNI) == 0)
             parse_verdict(headers, VERDICT_DROP, STATISTIC_DROP_MALFORMED);
         else
-            parse_inner(headers, udp + 8, udp_length - FRAME_TRANSPORT_BYTES, data);
+            parse_inner(headers, udp + 8, udp_length - FRAME_TRANSPORT_BYTES, data, transport + 16u);
     }
 }
 

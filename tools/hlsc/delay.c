@@ -98,6 +98,14 @@ static uint32_t levels(uint32_t width)
     return width <= 1 ? 0 : 32u - (uint32_t)__builtin_clz(width - 1u);
 }
 
+#define TABLE_INPUTS 6u
+
+static bool one_is_constant(const struct netlist *netlist, net_id id)
+{
+    return net_is_constant(netlist, net_operand(netlist, id, 0)) ||
+           net_is_constant(netlist, net_operand(netlist, id, 1));
+}
+
 uint32_t delay_of(const struct delay_table *table, const struct netlist *netlist, net_id id)
 {
     const struct net_node *node = net_get(netlist, id);
@@ -119,6 +127,9 @@ uint32_t delay_of(const struct delay_table *table, const struct netlist *netlist
     default:
         break;
     }
+    bool sum = node->op == NET_ADD || node->op == NET_SUB;
+    if (sum && width <= TABLE_INPUTS && one_is_constant(netlist, id))
+        return table->constant * 2;
     if (node->op == NET_EQ && net_is_constant(netlist, net_operand(netlist, id, 1)))
         return table->constant * (1u + (width > 6) + (width > 36) + (width > 216));
     return row->fixed + width * row->per_bit + level * row->per_level;

@@ -95,7 +95,7 @@ static void emit_ready(const struct emit_names *names, FILE *out)
     }
 }
 
-/* What the bench and a simulation of the card look at. */
+/* No edge of the clock would change anything, nor anything leave: a simulation need not clock the module. */
 static void emit_idle(const struct emit_names *names, FILE *out)
 {
     const struct design *design = names->schedule->design;
@@ -104,6 +104,8 @@ static void emit_idle(const struct emit_names *names, FILE *out)
     fprintf(out, ")");
     if (design->ram_count > 0)
         fprintf(out, " & ~clearing");
+    if (names->schedule->interval > 1)
+        fprintf(out, " & ~|pause");
     for (uint32_t stage = 1; stage < names->schedule->stages; stage++)
         fprintf(out, " & ~active_%u", stage);
     for (uint32_t i = 0; i < design->stream_count; i++)

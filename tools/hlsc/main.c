@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tools/hlsc/emit.h"
 #include "tools/hlsc/kernel.h"
 #include "tools/hlsc/vitis.h"
 
 #define ARGUMENTS_MAX 48u
+#define PATH_BYTES    4096
+#define UNFINISHED    ".part"
 
 static const char usage[] =
     "Usage: hlsc [OPTION]... KERNEL.C...\n"
@@ -20,10 +23,11 @@ static const char usage[] =
     "      --check           write nothing: the kernels are only checked and scheduled\n"
     "      --vitis           write DIR/NAME.cpp instead: the kernel for AMD Vitis HLS (never run with that tool)\n"
     "  -r, --report FILE     one line for each kernel (default: standard output)\n"
+    "  -q, --quiet           no report but to a file\n"
     "\n"
     "  -b, --budget NS       what a stage may take (default 2.0)\n"
     "      --loop-budget NS  what state that depends on itself may take, where the budget is not enough (default 3.0)\n"
-    "      --interval N      cycles between activations, at most (default 1); the smallest that works is taken\n"
+    "      --interval N      cycles between activations, at most (default 8); the smallest that works is taken\n"
     "      --registers BITS  more registers are an error (default 100000)\n"
     "      --delays FILE     delays of operations (default tools/hlsc/delays.txt)\n"
     "\n"
@@ -50,6 +54,7 @@ enum mode { MODE_VERILOG, MODE_CHECK, MODE_VITIS };
 struct command {
     const char *output, *report, *delays;
     enum mode mode;
+    bool quiet;
     struct schedule_options schedule;
     struct kernel_options kernel;
     const char *arguments[ARGUMENTS_MAX + 1];
@@ -117,6 +122,9 @@ static bool take_option(struct command *command, int option, const char *value)
         return add_argument(command, "-I", value);
     case 'D':
         return add_argument(command, "-D", value);
+    case 'q':
+        command->quiet = true;
+        return true;
     case OPTION_CHECK:
         command->mode = MODE_CHECK;
         return true;
@@ -146,6 +154,7 @@ static int read_options(struct command *command, int argc, char **argv)
     static const struct option longs[] = {
         {"output", required_argument, NULL, 'o'},
         {"report", required_argument, NULL, 'r'},
+        {"quiet", no_argument, NULL, 'q'},
         {"budget", required_argument, NULL, 'b'},
         {"help", no_argument, NULL, 'h'},
         {"check", no_argument, NULL, OPTION_CHECK},
@@ -158,7 +167,7 @@ static int read_options(struct command *command, int argc, char **argv)
         {"explain", required_argument, NULL, OPTION_EXPLAIN},
         {NULL, 0, NULL, 0},
     };
-    for (int option; (option = getopt_long(argc, argv, "o:r:b:I:D:h", longs, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "o:r:qb:I:D:h", longs, NULL)) != -1;) {
         if (option == 'h') {
             fputs(usage, stdout);
             return 0;
@@ -181,28 +190,37 @@ static int read_options(struct command *command, int argc, char **argv)
 
 /* ---- kernels ---- */
 
-/* Opens DIR/NAME.suffix. */
-static FILE *open_output(const struct command *command, const char *name, const char *suffix, char *path, size_t bytes)
+/* Opens what close_output makes DIR/NAME.suffix. */
+static FILE *open_output(const struct command *command, const char *name, const char *suffix, char path[PATH_BYTES])
 {
-    snprintf(path, bytes, "%s/%s.%s", command->output, name, suffix);
+    int length = snprintf(path, PATH_BYTES, "%s/%s.%s" UNFINISHED, command->output, name, suffix);
+    if (length < 0 || length >= PATH_BYTES) {
+        fprintf(stderr, "hlsc: the name of the folder is too long\n");
+        return NULL;
+    }
     FILE *file = fopen(path, "w");
     if (file == NULL)
         fprintf(stderr, "hlsc: cannot write %s: %s\n", path, strerror(errno));
     return file;
 }
 
+/* Nobody sees a file that is not whole. */
 static int close_output(FILE *file, const char *path)
 {
-    if (fclose(file) == 0)
+    char whole[PATH_BYTES];
+    snprintf(whole, sizeof whole, "%.*s", (int)(strlen(path) - strlen(UNFINISHED)), path);
+    bool good = ferror(file) == 0;
+    if (fclose(file) == 0 && good && rename(path, whole) == 0)
         return 0;
-    fprintf(stderr, "hlsc: cannot write %s: %s\n", path, strerror(errno));
+    fprintf(stderr, "hlsc: cannot write %s: %s\n", whole, strerror(errno));
+    unlink(path);
     return 2;
 }
 
 static int write_vitis(const struct command *command, const struct kernel *kernel)
 {
-    char path[4096];
-    FILE *file = open_output(command, kernel->design.name, "cpp", path, sizeof path);
+    char path[PATH_BYTES];
+    FILE *file = open_output(command, kernel->design.name, "cpp", path);
     if (file == NULL)
         return 2;
     vitis_write(kernel, file);
@@ -211,8 +229,8 @@ static int write_vitis(const struct command *command, const struct kernel *kerne
 
 static int write_verilog(const struct command *command, const struct schedule *schedule)
 {
-    char path[4096];
-    FILE *file = open_output(command, schedule->design->name, "sv", path, sizeof path);
+    char path[PATH_BYTES];
+    FILE *file = open_output(command, schedule->design->name, "sv", path);
     if (file == NULL)
         return 2;
     emit_verilog(schedule, file);
@@ -225,7 +243,8 @@ static int schedule_kernel(const struct command *command, struct kernel *kernel)
     int status = 1;
     if (schedule_design(&schedule, &kernel->design, &command->table, &command->schedule, stderr) == 0) {
         status = command->mode == MODE_VERILOG ? write_verilog(command, &schedule) : 0;
-        emit_report(&schedule, command->report_to);
+        if (!command->quiet || command->report != NULL)
+            emit_report(&schedule, command->report_to);
     }
     schedule_free(&schedule);
     return status;
@@ -266,7 +285,7 @@ int main(int argc, char **argv)
     struct command command = {
         .output = ".",
         .delays = "tools/hlsc/delays.txt",
-        .schedule = {.budget = DELAY_BUDGET_DEFAULT, .loop_budget = 3000, .interval_max = 1, .register_max = 100000},
+        .schedule = {.budget = DELAY_BUDGET_DEFAULT, .loop_budget = 3000, .interval_max = 8, .register_max = 100000},
     };
     command.kernel.arguments = command.arguments;
     add_argument(&command, "-I", ".");

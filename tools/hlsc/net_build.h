@@ -18,4 +18,8 @@ net_id net_ones(struct netlist *netlist, uint32_t width);
 /* The end of the part of a concatenation in which bit `low` lies; the width for anything else. */
 uint32_t net_part_end(const struct netlist *netlist, net_id id, uint32_t low);
 
+/* What was made of the bits low..low+width-1 of a node, NET_NONE if nothing was; width 0: of net_any. */
+net_id net_memo_find(struct netlist *netlist, net_id id, uint32_t low, uint32_t width);
+void net_memo_add(struct netlist *netlist, net_id id, uint32_t low, uint32_t width, net_id result);
+
 #endif

@@ -229,6 +229,25 @@ net_id net_xor(struct netlist *netlist, net_id a, net_id b)
     return net_build(netlist, NET_XOR, net_width(netlist, a), operands, 2);
 }
 
+/* The parts of a concatenation that are not known to be 0, or a constant 1 when one is known not to be. */
+static net_id any_parts(struct netlist *netlist, net_id a)
+{
+    uint32_t count = net_get(netlist, a)->count, kept = 0;
+    net_id *parts = memory_new(count, sizeof *parts), result = NET_NONE;
+    for (uint32_t i = 0; i < count && result == NET_NONE; i++) {
+        net_id part = net_operand(netlist, a, i);
+        bool again = kept > 0 && parts[kept - 1] == part; /* copies of a sign */
+        if (net_is_constant(netlist, part) && !net_is_zero(netlist, part))
+            result = net_constant(netlist, 1, 1);
+        else if (!net_is_zero(netlist, part) && !again)
+            parts[kept++] = part;
+    }
+    if (result == NET_NONE)
+        result = kept < count ? net_concat(netlist, parts, kept) : a;
+    free(parts);
+    return result;
+}
+
 net_id net_any(struct netlist *netlist, net_id a)
 {
     uint32_t width = net_width(netlist, a);
@@ -239,22 +258,18 @@ net_id net_any(struct netlist *netlist, net_id a)
     if (net_get(netlist, a)->active < width)
         return net_any(netlist, net_slice(netlist, a, 0, net_get(netlist, a)->active));
     if (net_get(netlist, a)->op == NET_CONCAT) {
-        uint32_t count = net_get(netlist, a)->count, kept = 0;
-        net_id *parts = memory_new(count, sizeof *parts);
-        for (uint32_t i = 0; i < count; i++) {
-            net_id part = net_operand(netlist, a, i);
-            if (net_is_constant(netlist, part) && !net_is_zero(netlist, part)) {
-                free(parts);
-                return net_constant(netlist, 1, 1);
-            }
-            bool again = kept > 0 && parts[kept - 1] == part; /* copies of a sign */
-            if (!net_is_zero(netlist, part) && !again)
-                parts[kept++] = part;
-        }
-        net_id rest = kept < count ? net_concat(netlist, parts, kept) : a;
-        free(parts);
+        net_id rest = any_parts(netlist, a);
         if (rest != a)
             return net_any(netlist, rest);
     }
-    return net_build(netlist, NET_ANY, 1, &a, 1);
+    if (net_get(netlist, a)->op != NET_MUX)
+        return net_build(netlist, NET_ANY, 1, &a, 1);
+    net_id result = net_memo_find(netlist, a, 0, 0);
+    if (result == NET_NONE) { /* a choice of one bit instead of many */
+        net_id select = net_operand(netlist, a, 0), then = net_operand(netlist, a, 1);
+        net_id otherwise = net_any(netlist, net_operand(netlist, a, 2));
+        result = net_mux(netlist, select, net_any(netlist, then), otherwise);
+        net_memo_add(netlist, a, 0, 0, result);
+    }
+    return result;
 }

@@ -119,7 +119,7 @@ net_id net_concat(struct netlist *netlist, const net_id *given, uint32_t count)
     return result;
 }
 
-/* Slices that were made before: a graph that is sliced again and again is walked once. */
+/* What was made before of slices, and of net_any (width 0): a graph that is asked again and again is walked once. */
 struct net_slice_memo {
     net_id id, result;
     uint16_t low, width;
@@ -153,13 +153,18 @@ static void memo_grow(struct netlist *netlist)
     free(old);
 }
 
-static void memo_add(struct netlist *netlist, net_id id, uint32_t low, uint32_t width, net_id result)
+void net_memo_add(struct netlist *netlist, net_id id, uint32_t low, uint32_t width, net_id result)
 {
     if (2 * (netlist->slice_count + 1) > netlist->slice_capacity)
         memo_grow(netlist);
     struct net_slice_memo *memo = memo_find(netlist, id, low, width);
     netlist->slice_count += memo->id == NET_NONE;
     *memo = (struct net_slice_memo){id, result, (uint16_t)low, (uint16_t)width};
+}
+
+net_id net_memo_find(struct netlist *netlist, net_id id, uint32_t low, uint32_t width)
+{
+    return netlist->slice_capacity != 0 ? memo_find(netlist, id, low, width)->result : NET_NONE;
 }
 
 static net_id slice_constant(struct netlist *netlist, net_id id, uint32_t low, uint32_t width)
@@ -266,13 +271,11 @@ net_id net_slice(struct netlist *netlist, net_id id, uint32_t low, uint32_t widt
         return net_constant(netlist, width, 0);
     if (low + width > node->active)
         return net_zext(netlist, net_slice(netlist, id, low, node->active - low), width);
-    if (netlist->slice_capacity != 0) {
-        const struct net_slice_memo *memo = memo_find(netlist, id, low, width);
-        if (memo->id != NET_NONE)
-            return memo->result;
-    }
-    net_id result = slice_push(netlist, id, low, width);
-    memo_add(netlist, id, low, width, result);
+    net_id result = net_memo_find(netlist, id, low, width);
+    if (result != NET_NONE)
+        return result;
+    result = slice_push(netlist, id, low, width);
+    net_memo_add(netlist, id, low, width, result);
     return result;
 }
 

@@ -12,7 +12,6 @@
 #include "tools/hlsc/schedule_store.h"
 
 #define LOOP_BUDGET_STEP 250u /* ps */
-#define SINK_ROUNDS      3u
 
 static uint32_t larger(uint32_t a, uint32_t b)
 {
@@ -326,11 +325,7 @@ int schedule_design(struct schedule *schedule, struct design *design, const stru
     }
     find_ends(schedule);
     schedule_carry(schedule);
-    for (uint32_t i = 0; i < SINK_ROUNDS; i++) {
-        schedule_sink(schedule);
-        schedule_time(schedule);
-        schedule_carry(schedule);
-    }
+    schedule_sink(schedule);
     return check_limits(schedule, options, messages);
 }
 

@@ -7,6 +7,8 @@
 #include "tools/hlsc/memory.h"
 #include "tools/hlsc/schedule_store.h"
 
+#define ROUNDS 2u
+
 /* A use of a source: by an operation, or where it leaves the netlist (then `stage` and `start` say when). */
 struct use {
     net_id consumer; /* NET_NONE = an end */
@@ -24,6 +26,7 @@ struct sink {
     const struct netlist *netlist;
     struct uses *uses;  /* by node */
     uint32_t *required; /* by node: ps by which it has to be ready within its stage */
+    uint32_t weight;    /* of bits that have to be carried further, in eighths */
 };
 
 static void add_use(struct sink *sink, net_id id, const struct use *use)
@@ -167,7 +170,7 @@ static void move(struct sink *sink, net_id id)
     uint32_t stage = schedule->stage[id], best = stage, limit = fits || first == 0 ? first : first - 1;
     int64_t balance = 0;
     for (uint32_t to = stage + 1; to <= limit; to++) {
-        balance += (int64_t)carry_operands(sink, id, to, false) - saved;
+        balance += (int64_t)carry_operands(sink, id, to, false) * sink->weight / 8 - saved;
         if (balance <= 0) {
             best = to;
             balance = 0;
@@ -188,15 +191,44 @@ static void sink_all(struct sink *sink)
     }
 }
 
+static void settle(struct sink *sink, uint32_t weight)
+{
+    sink->weight = weight;
+    sink_all(sink);
+    schedule_time(sink->schedule);
+    schedule_carry(sink->schedule);
+}
+
+/* Neighbours share what they need, so carrying it may cost less than each alone would pay: how much less is tried. */
 void schedule_sink(struct schedule *schedule)
 {
-    struct sink sink = {schedule, &schedule->design->netlist, NULL, NULL};
+    static const uint32_t weights[] = {8, 4, 2, 1, 0};
+    struct sink sink = {.schedule = schedule, .netlist = &schedule->design->netlist};
+    size_t bytes = schedule->node_count * sizeof *schedule->stage;
+    uint32_t *early = memory_new(1, bytes), *best = memory_new(1, bytes), least = UINT32_MAX;
+    memcpy(early, schedule->stage, bytes);
     sink.uses = memory_new(schedule->node_count, sizeof *sink.uses);
     sink.required = memory_new(schedule->node_count, sizeof *sink.required);
     find_uses(&sink);
-    sink_all(&sink);
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++) {
+        memcpy(schedule->stage, early, bytes);
+        schedule_time(schedule);
+        schedule_carry(schedule);
+        settle(&sink, weights[i]);
+        for (uint32_t round = 0; round < ROUNDS; round++)
+            settle(&sink, 8);
+        if (schedule->pipeline_bits < least) {
+            least = schedule->pipeline_bits;
+            memcpy(best, schedule->stage, bytes);
+        }
+    }
+    memcpy(schedule->stage, best, bytes);
+    schedule_time(schedule);
+    schedule_carry(schedule);
     for (net_id id = 0; id < schedule->node_count; id++)
         free(sink.uses[id].all);
     free(sink.uses);
     free(sink.required);
+    free(early);
+    free(best);
 }

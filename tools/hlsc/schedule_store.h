@@ -21,7 +21,7 @@ void schedule_place(struct schedule *schedule);
 /* The same for operations whose stages are fixed: times, and the stages of wires. */
 void schedule_time(struct schedule *schedule);
 
-/* Moves operations to later stages to save registers; schedule_time and schedule_carry are due. */
+/* Moves operations to later stages to save registers; schedule_carry comes before. */
 void schedule_sink(struct schedule *schedule);
 
 /* Which bits are carried how far: fills last, pipeline_bits and state_bits. */

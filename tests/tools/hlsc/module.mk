@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 HLSC_NET := $(addprefix tools/hlsc/,net.c net_wire.c net_logic.c net_arithmetic.c bits.c evaluate.c design.c interpret.c)
 $(eval $(call test,test_hlsc_net,tests/tools/hlsc/test_net.c $(HLSC_NET),))
+$(eval $(call test,test_hlsc_schedule,tests/tools/hlsc/test_schedule.c,hlsc))
 
 HLSC_COMPARE := $(addprefix tests/tools/hlsc/,compare.c native.c stimulus.c)
 $(eval $(call test,test_hlsc_kernels,tests/tools/hlsc/test_kernels.c $(HLSC_COMPARE),$(HLSC_LIBS),$(HLSC_LDLIBS) -ldl))
 $(eval $(call script_test,tests/tools/hlsc/test_refused.py,$(B)/bin/hlsc))
+$(eval $(call script_test,tests/tools/hlsc/test_rtl.py,$(B)/bin/hlsc,release))

@@ -5,8 +5,7 @@ struct k_state {
     uint32_t sum;
 };
 
-STEP(k, struct k_state *state, STREAM_IN(struct item, in),
-     uint32_t limit) /* expect HLS003 argument 'limit' is neither */
+STEP(k, struct k_state *state, STREAM_IN(struct item, in), uint32_t limit) /* expect HLS003 'limit' is neither */
 {
     STREAM_WAIT(STREAM_CAN_READ(in));
     STREAM_READ(struct item, item, in);

@@ -5,8 +5,7 @@ struct k_state {
     uint32_t on;
 };
 
-STEP(k, struct k_state *state,
-     STREAM_IN(struct item, in)) /* expect HLS024 stream 'in' is not read in every activation */
+STEP(k, struct k_state *state, STREAM_IN(struct item, in)) /* expect HLS024 stream 'in' is not */
 {
     STREAM_WAIT(state->on == 0 || STREAM_CAN_READ(in));
     if (state->on == 0) {

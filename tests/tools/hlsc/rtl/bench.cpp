@@ -6,7 +6,7 @@
  * compared bit by bit too. At the end of each run the module has to come to rest with nothing left that the reference
  * would do.
  *
- * Usage: bench [SEED [RUNS]]. Comes with model.h: the module's class, BENCH_MODEL, and bench_streams().
+ * Usage: bench KERNEL.C|NUMBER SEED RUNS
  */
 #include <cstdio>
 #include <cstdlib>
@@ -14,10 +14,10 @@
 #include <deque>
 #include <vector>
 
-#include "model.h"
+#include "bench.h"
 #include "reference.h"
 
-#define QUIET_CYCLES_MAX 40000u /* RAMs are cleared meanwhile */
+#define QUIET_CYCLES_MAX 40000u
 
 static uint64_t random_state;
 
@@ -31,6 +31,7 @@ typedef std::vector<uint8_t> record_bytes;
 
 struct stream {
     bench_stream port;
+    bool fired;   /* in this activation */
     bool offered; /* input: a record is offered until it is taken */
     record_bytes head;
     std::deque<record_bytes> expected; /* output */
@@ -40,10 +41,10 @@ struct stream {
 class bench
 {
   public:
-    explicit bench(BENCH_MODEL &model) : model(model)
+    bench() : model(bench_open())
     {
-        for (const bench_stream &port : bench_streams(model))
-            streams.push_back({port, false, record_bytes(port.bytes), {}, 50});
+        for (const bench_stream &port : model.streams)
+            streams.push_back({port, false, false, record_bytes(port.bytes), {}, 50});
     }
 
     void run(uint32_t cycles, bool cut)
@@ -77,8 +78,8 @@ class bench
 
     void reset()
     {
-        model.rst = 1;
-        model.eval(); /* the first evaluation sees no edge */
+        *model.rst = 1;
+        bench_eval(); /* the first evaluation sees no edge */
         for (stream &stream : streams) {
             stream.offered = false;
             stream.expected.clear();
@@ -86,17 +87,19 @@ class bench
                 *stream.port.valid = 0;
         }
         clock();
-        model.rst = 0;
+        *model.rst = 0;
+        for (uint32_t i = 0; !*model.idle && i < QUIET_CYCLES_MAX; i++)
+            clock(); /* RAMs are cleared */
         reference_reset();
         change();
     }
 
     void clock()
     {
-        model.clk = 1;
-        model.eval();
-        model.clk = 0;
-        model.eval();
+        *model.clk = 1;
+        bench_eval();
+        *model.clk = 0;
+        bench_eval();
         cycles++;
     }
 
@@ -108,7 +111,7 @@ class bench
             if (i == QUIET_CYCLES_MAX)
                 fail("the module does not come to rest", nullptr);
             cycle(true);
-            quiet = model.idle ? quiet + 1 : 0;
+            quiet = *model.idle ? quiet + 1 : 0;
         }
         for (stream &stream : streams)
             if (!stream.expected.empty())
@@ -136,8 +139,8 @@ class bench
             if (stream.port.input)
                 *stream.port.valid = stream.offered;
         }
-        model.eval();
-        if (bench_active(model))
+        bench_eval();
+        if (*model.active != 0)
             activate();
         check_ports();
         clock();
@@ -147,7 +150,7 @@ class bench
     {
         std::vector<reference_stream> given;
         for (stream &stream : streams)
-            given.push_back({stream.head.data(), stream.port.input ? stream.offered : bench_room(stream.port), false});
+            given.push_back({stream.head.data(), stream.port.input ? stream.offered : *stream.port.room != 0, false});
         return given;
     }
 
@@ -159,7 +162,7 @@ class bench
             fail("an activation that cannot be", nullptr);
         for (size_t i = 0; i < streams.size(); i++) {
             stream &stream = streams[i];
-            stream.port.fired = given[i].fired;
+            stream.fired = given[i].fired;
             if (given[i].fired && !stream.port.input)
                 stream.expected.push_back(stream.head);
         }
@@ -167,10 +170,10 @@ class bench
 
     void check_ports()
     {
-        bool active = bench_active(model);
+        bool active = *model.active != 0;
         for (stream &stream : streams) {
             if (stream.port.input) {
-                if (*stream.port.ready != (active && stream.port.fired))
+                if (*stream.port.ready != (active && stream.fired))
                     fail(*stream.port.ready ? "a record is taken that is not read"
                                             : "a record that is read is not taken",
                          &stream);
@@ -198,18 +201,19 @@ class bench
         pushed++;
     }
 
-    BENCH_MODEL &model;
+    bench_model model;
     std::vector<stream> streams;
 };
 
 int main(int argc, char **argv)
 {
-    static BENCH_MODEL model;
-    random_state = argc > 1 ? strtoull(argv[1], nullptr, 0) : 1;
-    if (!reference_open(random_state))
+    if (argc != 4)
+        return 2;
+    random_state = strtoull(argv[2], nullptr, 0);
+    if (!reference_open(argv[1], random_state))
         return 1;
-    uint32_t runs = argc > 2 ? (uint32_t)strtoul(argv[2], nullptr, 0) : 20;
-    bench bench(model);
+    uint32_t runs = (uint32_t)strtoul(argv[3], nullptr, 0);
+    bench bench;
     for (uint32_t i = 0; i < runs; i++)
         bench.run(500 + random_below(2000), i % 4 == 3);
     printf("%llu activations in %llu cycles, %llu records out\n", (unsigned long long)bench.activations,

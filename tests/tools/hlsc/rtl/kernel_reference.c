@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The C kernel as the reference; KERNEL_SOURCE names it. */
+/* A kernel's C as the reference. */
 #include <string.h>
 
 #include "tests/tools/hlsc/native.h"
@@ -13,11 +13,11 @@ static struct kernel kernel;
 static struct native native;
 static struct stimulus stimulus;
 
-bool reference_open(uint64_t seed)
+bool reference_open(const char *what, uint64_t seed)
 {
     struct messages messages = {.to = stdout};
     struct kernel_options kernel_options = {NULL, options};
-    if (!kernel_read(&kernel, &messages, KERNEL_SOURCE, &kernel_options) || !native_open(&native, &kernel, options))
+    if (!kernel_read(&kernel, &messages, what, &kernel_options) || !native_open(&native, &kernel, options))
         return false;
     stimulus_init(&stimulus, &kernel.design, seed);
     return kernel.design.stream_count <= STREAMS_MAX;

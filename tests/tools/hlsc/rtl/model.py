@@ -1,38 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verilates a module that hlsc made and builds its bench."""
 import os
+import re
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, "../../../.."))
 
 
-def model_header(name, streams):
-    """model.h for bench.cpp; streams are (name, "in" or "out", bytes)."""
+def streams_of(path):
+    """(name, "in" or "out", bytes) of a module's streams."""
+    with open(path, encoding="utf-8") as file:
+        ports = re.findall(r"^ *(in|out)put wire \[(\d+):0\] (\w+)_data,", file.read(), re.MULTILINE)
+    return [(name, direction, (int(high) + 1) // 8) for direction, high, name in ports]
+
+
+def model_glue(name, streams):
+    """What bench.h asks of a model; streams are (name, "in" or "out", bytes)."""
     rows = []
     for stream, direction, size in streams:
         room = f"&model.rootp->{name}__DOT__{stream}_room" if direction == "out" else "nullptr"
         rows.append(f'        {{"{stream}", {str(direction == "in").lower()}, {size}, &model.{stream}_valid, '
-                    f"&model.{stream}_ready, &model.{stream}_data, {room}, false}},\n")
+                    f"&model.{stream}_ready, &model.{stream}_data, {room}}},\n")
     return f"""#include "V{name}.h"
 #include "V{name}___024root.h"
-#include <vector>
-#define BENCH_MODEL V{name}
-struct bench_stream {{
-    const char *name;
-    bool input;
-    size_t bytes;
-    CData *valid, *ready;
-    void *data;
-    const CData *room;
-    bool fired;
-}};
-inline bool bench_active(BENCH_MODEL &model) {{ return model.rootp->{name}__DOT__active_0; }}
-inline bool bench_room(const bench_stream &stream) {{ return *stream.room; }}
-inline std::vector<bench_stream> bench_streams(BENCH_MODEL &model)
+#include "bench.h"
+static V{name} model;
+void bench_eval() {{ model.eval(); }}
+bench_model bench_open()
 {{
-    return {{
-{"".join(rows)}    }};
+    return {{&model.clk, &model.rst, &model.idle, &model.rootp->{name}__DOT__active_0, {{
+{"".join(rows)}    }}}};
 }}
 """
 
@@ -49,9 +47,10 @@ def verilator_root():
 
 
 def build_runtime(folder):
-    """What all models share; returns the objects."""
+    """What all benches share; returns the objects."""
     include = os.path.join(verilator_root(), "include")
-    objects = []
+    objects = [os.path.join(folder, "bench.o")]
+    run(["g++", "-O1", "-Wall", "-Wextra", "-c", os.path.join(HERE, "bench.cpp"), "-o", objects[0]])
     for name in ("verilated", "verilated_threads"):
         objects.append(os.path.join(folder, name + ".o"))
         run(["g++", "-O1", "-w", "-I" + include, "-I" + include + "/vltstd", "-c", f"{include}/{name}.cpp", "-o",
@@ -59,23 +58,16 @@ def build_runtime(folder):
     return objects
 
 
-def build(name, streams, folder, objects):
-    """FOLDER/NAME.sv becomes FOLDER/bench. Verilator's warnings are errors."""
+def build(name, folder, objects):
+    """FOLDER/NAME.sv becomes FOLDER/bench; Verilator's warnings are errors. `objects` hold a reference."""
     include = os.path.join(verilator_root(), "include")
     made = os.path.join(folder, "obj")
-    with open(os.path.join(folder, "model.h"), "w") as file:
-        file.write(model_header(name, streams))
-    run(["verilator", "--cc", "-Wall", "--assert", "-DHLSC_CHECK", "--x-initial", "unique", "--top-module", name,
+    run(["verilator", "--cc", "-Wall", "--assert", "-DHLSC_CHECK", "--top-module", name,
          "--Mdir", made, os.path.join(folder, name + ".sv")])
     sources = sorted(path for path in os.listdir(made) if path.endswith(".cpp"))
     whole = os.path.join(folder, "whole.cpp")
     with open(whole, "w") as file:
         file.writelines(f'#include "obj/{path}"\n' for path in sources)
-        file.write(f'#include "{HERE}/bench.cpp"\n')
+        file.write(model_glue(name, streams_of(os.path.join(folder, name + ".sv"))))
     run(["g++", "-O1", "-w", "-I" + include, "-I" + include + "/vltstd", "-I" + HERE, "-I" + folder, "-I" + made, whole,
          *objects, "-pthread", "-o", os.path.join(folder, "bench")])
-
-
-def read_streams(path):
-    with open(path) as file:
-        return [(name, direction, int(size)) for name, direction, size in (line.split() for line in file)]

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The interpreter as the reference; RANDOM_SEED says of which design. */
+/* The interpretation of a random design as the reference. */
+#include <stdlib.h>
+
 #include "tests/tools/hlsc/rtl/random_design.h"
 #include "tests/tools/hlsc/rtl/reference.h"
 #include "tools/hlsc/interpret.h"
@@ -10,9 +12,9 @@ static struct design design;
 static struct interpreter interpreter;
 static uint64_t random_state;
 
-bool reference_open(uint64_t seed)
+bool reference_open(const char *what, uint64_t seed)
 {
-    random_design(&design, RANDOM_SEED);
+    random_design(&design, strtoull(what, NULL, 0));
     interpreter_init(&interpreter, &design);
     random_state = seed;
     return true;

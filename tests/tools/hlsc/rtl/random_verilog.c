@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* random_verilog SEED FOLDER: a random design as random_design.sv, and the header for its bench. */
+/* random_verilog NUMBER FOLDER: a random design as FOLDER/random_design.sv. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,16 +18,6 @@ static FILE *open_in(const char *folder, const char *name)
         exit(1);
     }
     return file;
-}
-
-/* One line a stream: NAME in|out BYTES. */
-static void write_streams(const struct design *design, const char *folder)
-{
-    FILE *file = open_in(folder, "streams");
-    for (uint32_t i = 0; i < design->stream_count; i++)
-        fprintf(file, "%s %s %u\n", design->streams[i].name,
-                design->streams[i].direction == STREAM_INPUT ? "in" : "out", design->streams[i].bytes);
-    fclose(file);
 }
 
 int main(int argc, char **argv)
@@ -49,8 +39,6 @@ int main(int argc, char **argv)
     FILE *file = open_in(argv[2], "random_design.sv");
     emit_verilog(&schedule, file);
     fclose(file);
-    write_streams(&design, argv[2]);
-    emit_report(&schedule, stdout);
     schedule_free(&schedule);
     design_free(&design);
     return 0;

@@ -16,8 +16,9 @@ struct reference_stream {
     bool fired;      /* out: it was read or pushed */
 };
 
-/* Returns false with a message on stdout. */
-bool reference_open(uint64_t seed);
+/* `what` to compare with: a kernel's source, or the number of a random design. Returns false with a message on stdout.
+ */
+bool reference_open(const char *what, uint64_t seed);
 void reference_reset(void);
 
 /* `streams` are in the order of the module's. Returns whether the activation happened. */

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every kernel's module and modules of random designs against their references, bit by bit; yosys reads the modules too.
+Kernels may be named."""
+import concurrent.futures
+import glob
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "rtl"))
+import model
+
+B = os.environ.get("B", "build/release")
+RUNS = os.environ.get("RUNS", "6")
+SEED = os.environ.get("SEED", "1")
+RANDOM_DESIGNS = 8
+CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-I."]
+HERE = "tests/tools/hlsc"
+
+
+def kernels():
+    """By name; the slowest to build first, so that no core waits at the end."""
+    found = {}
+    for path in glob.glob("hls/*/*.c"):
+        name = os.path.basename(path)[:-2]
+        if name == os.path.basename(os.path.dirname(path)):
+            found[name] = path
+    return dict(sorted(found.items(), key=lambda item: (item[0] != "parse", item[0])))
+
+
+def objects_of(folder, sources):
+    objects = []
+    for source in sources:
+        objects.append(os.path.join(folder, source.replace("/", "_") + ".o"))
+        model.run(["cc", *CFLAGS, "-c", source, "-o", objects[-1]])
+    return objects
+
+
+def run_bench(folder, what):
+    return model.run([os.path.join(folder, "bench"), what, SEED, RUNS]).strip()
+
+
+def test_kernel(folder, name, source, objects):
+    model.run([f"{B}/bin/hlsc", "--quiet", "-o", folder, source])
+    model.run(["yosys", "-q", "-p", f"read_verilog -sv {folder}/{name}.sv; hierarchy -check -top {name}; proc; "
+               "check -assert"])
+    model.build(name, folder, objects)
+    return run_bench(folder, source)
+
+
+def test_random(folder, number, objects):
+    model.build("random_design", folder, objects)
+    return run_bench(folder, str(number))
+
+
+def random_designs(folder, maker):
+    """Numbers of designs that have a schedule; their modules are made."""
+    number = 0
+    for _ in range(RANDOM_DESIGNS):
+        made = None
+        while made is None or made.returncode == 3:
+            number += 1
+            os.mkdir(os.path.join(folder, f"random {number}"))
+            made = subprocess.run([maker, str(number), os.path.join(folder, f"random {number}")], capture_output=True,
+                                  text=True)
+        if made.returncode != 0:
+            raise RuntimeError(made.stderr)
+        yield number
+
+
+def main():
+    wanted = sys.argv[1:]
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="hlsc-rtl-") as folder, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        runtime = model.build_runtime(folder)
+        llvm = model.run(["llvm-config-19", "--ldflags", "--libs"]).split()
+        kernel_objects = objects_of(folder, [f"{HERE}/rtl/kernel_reference.c", f"{HERE}/native.c", f"{HERE}/stimulus.c"])
+        kernel_objects += [f"{B}/lib/libhlsc-front.a", f"{B}/lib/libhlsc.a", *llvm, "-ldl", *runtime]
+        jobs = {}
+
+        def start(function, name, *arguments):
+            os.makedirs(os.path.join(folder, name), exist_ok=True)
+            jobs[pool.submit(function, os.path.join(folder, name), *arguments)] = name
+
+        for name, source in kernels().items():
+            if not wanted or name in wanted:
+                start(test_kernel, name, name, source, kernel_objects)
+        if not wanted:
+            random_objects = objects_of(folder, [f"{HERE}/rtl/random_design.c", f"{HERE}/rtl/random_reference.c"])
+            random_objects += [f"{B}/lib/libhlsc.a", *runtime]
+            maker = os.path.join(folder, "random_verilog")
+            model.run(["cc", *CFLAGS, f"{HERE}/rtl/random_verilog.c", random_objects[0], f"{B}/lib/libhlsc.a", "-o", maker])
+            for number in random_designs(folder, maker):
+                start(test_random, f"random {number}", number, random_objects)
+        for count, job in enumerate(concurrent.futures.as_completed(jobs), 1):
+            try:
+                print(f"ok {count} - {jobs[job]}: {job.result()}", flush=True)
+            except RuntimeError as error:
+                failed += 1
+                print(f"not ok {count} - {jobs[job]}", *str(error).splitlines(), sep="\n# ", flush=True)
+        print(f"1..{len(jobs)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
