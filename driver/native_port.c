@@ -7,6 +7,7 @@
 #include "driver/native.h"
 
 #define FRAMES_PER_VISIT 64u
+#define FRAMES_PER_FLUSH 128u /* a flush may be a system call */
 #define WAKE_ROUNDS      4096u
 
 struct lane {
@@ -21,6 +22,7 @@ struct lane {
     uint8_t *buffer;
     uint32_t filled;
     bool inside, spoilt;
+    unsigned unflushed; /* frames */
 };
 
 struct port_block {
@@ -122,6 +124,7 @@ static void finish_frame(struct port_block *block, struct lane *lane, bool error
         if (__builtin_expect(capture != NULL, 0))
             native_capture_frame(capture, lane->index, lane->buffer, lane->filled);
         port->ops->commit(port, lane->filled);
+        lane->unflushed++;
         port_count(&port->sent_packets, 1);
     } else {
         port_count(&port->send_dropped, 1);
@@ -155,9 +158,16 @@ static unsigned send(struct port_block *block, struct lane *lane, unsigned budge
             finish_frame(block, lane, beat->meta.error);
     }
     hls_read_end(lane->tx, &tx);
-    if (beats)
-        port->ops->flush(port);
     return beats;
+}
+
+/* Frames wait for company, but not for longer than until a visit without any. */
+static void flush(struct lane *lane, unsigned beats)
+{
+    if (!lane->unflushed || (beats && lane->unflushed < FRAMES_PER_FLUSH))
+        return;
+    lane->port->ops->flush(lane->port);
+    lane->unflushed = 0;
 }
 
 /* Links and peers are looked at after a sleep, and else about every millisecond. */
@@ -184,8 +194,11 @@ static unsigned run(void *context, struct native_activity *activity, unsigned bu
     wake_ports(block);
     for (unsigned i = 0; i < CARD_PORTS; i++) {
         struct lane *lane = &block->lanes[i];
-        if (lane->tx)
-            work += send(block, lane, (lane->tx->mask + 1) > budget ? lane->tx->mask + 1 : budget);
+        if (lane->tx) {
+            unsigned beats = send(block, lane, (lane->tx->mask + 1) > budget ? lane->tx->mask + 1 : budget);
+            flush(lane, beats);
+            work += beats;
+        }
         work += lane->rx ? receive(block, lane) : discard(lane);
     }
     native_account(activity, work, false);
