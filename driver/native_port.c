@@ -132,6 +132,25 @@ static void finish_frame(struct port_block *block, struct lane *lane, bool error
     lane->inside = false;
 }
 
+static void flush(struct lane *lane)
+{
+    lane->port->ops->flush(lane->port);
+    lane->unflushed = 0;
+}
+
+static void begin_frame(struct lane *lane)
+{
+    const struct port_ops *ops = lane->port->ops;
+    lane->buffer = ops->reserve(lane->port);
+    if (!lane->buffer && lane->unflushed) {
+        flush(lane);
+        lane->buffer = ops->reserve(lane->port);
+    }
+    lane->filled = 0;
+    lane->inside = true;
+    lane->spoilt = false;
+}
+
 static unsigned send(struct port_block *block, struct lane *lane, unsigned budget)
 {
     struct port *port = lane->port;
@@ -140,12 +159,8 @@ static unsigned send(struct port_block *block, struct lane *lane, unsigned budge
     for (; beats < budget && !hls_at_limit(&tx); beats++) {
         const struct beat *beat = hls_slot(&tx, HLS_SLOT_BYTES(struct beat));
         tx.index++;
-        if (!lane->inside) {
-            lane->buffer = port->ops->reserve(port);
-            lane->filled = 0;
-            lane->inside = true;
-            lane->spoilt = false;
-        }
+        if (!lane->inside)
+            begin_frame(lane);
         uint32_t bytes = beat->meta.bytes < BEAT_BYTES ? beat->meta.bytes : BEAT_BYTES;
         if (lane->filled + bytes > port->frame_max)
             lane->spoilt = true;
@@ -158,16 +173,10 @@ static unsigned send(struct port_block *block, struct lane *lane, unsigned budge
             finish_frame(block, lane, beat->meta.error);
     }
     hls_read_end(lane->tx, &tx);
+    /* Frames wait for company, but not for longer than until a visit without any. */
+    if (lane->unflushed >= FRAMES_PER_FLUSH || (lane->unflushed && !beats))
+        flush(lane);
     return beats;
-}
-
-/* Frames wait for company, but not for longer than until a visit without any. */
-static void flush(struct lane *lane, unsigned beats)
-{
-    if (!lane->unflushed || (beats && lane->unflushed < FRAMES_PER_FLUSH))
-        return;
-    lane->port->ops->flush(lane->port);
-    lane->unflushed = 0;
 }
 
 /* Links and peers are looked at after a sleep, and else about every millisecond. */
@@ -194,11 +203,8 @@ static unsigned run(void *context, struct native_activity *activity, unsigned bu
     wake_ports(block);
     for (unsigned i = 0; i < CARD_PORTS; i++) {
         struct lane *lane = &block->lanes[i];
-        if (lane->tx) {
-            unsigned beats = send(block, lane, (lane->tx->mask + 1) > budget ? lane->tx->mask + 1 : budget);
-            flush(lane, beats);
-            work += beats;
-        }
+        if (lane->tx)
+            work += send(block, lane, (lane->tx->mask + 1) > budget ? lane->tx->mask + 1 : budget);
         work += lane->rx ? receive(block, lane) : discard(lane);
     }
     native_account(activity, work, false);
