@@ -13,8 +13,6 @@
 
 #define OPTION_SEND_BUDGET 9 /* XDP_MAX_TX_SKB_BUDGET, Linux 6.17 */
 
-#define RELEASES 16u /* frames that go back to the kernel together: its core and ours share the rings' cache lines */
-
 #define LOOK_AHEAD 64u /* frames */
 
 static int set_option(int fd, int option, uint32_t value)
@@ -144,40 +142,14 @@ void xdp_socket_close(struct xdp_socket *socket)
     *socket = (struct xdp_socket){.fd = -1};
 }
 
-static uint64_t frame_of(uint64_t address)
-{
-    return address & ~(uint64_t)(PACKET_FRAME_SMALL - 1);
-}
-
-/* The kernel gives a frame back, in any order, when its copy has been consumed. */
-static void take_back(struct xdp_sending *sending)
+void xdp_socket_take_back(struct xdp_sending *sending)
 {
     const uint64_t *entries = sending->completion.entries;
     uint32_t produced = __atomic_load_n(sending->completion.producer, __ATOMIC_ACQUIRE);
     uint32_t consumed = *sending->completion.consumer;
     for (; consumed != produced && sending->free_count < PACKET_FRAMES; consumed++)
-        sending->free[sending->free_count++] = frame_of(entries[consumed % PACKET_FRAMES]);
+        sending->free[sending->free_count++] = xdp_socket_frame(entries[consumed % PACKET_FRAMES]);
     __atomic_store_n(sending->completion.consumer, consumed, __ATOMIC_RELEASE);
-}
-
-uint8_t *xdp_socket_reserve(struct xdp_socket *socket)
-{
-    struct xdp_sending *sending = &socket->sending;
-    if (!sending->free_count)
-        take_back(sending);
-    if (!sending->free_count)
-        return NULL;
-    sending->reserved = sending->free[sending->free_count - 1];
-    return socket->umem + sending->reserved;
-}
-
-void xdp_socket_commit(struct xdp_socket *socket, uint32_t length)
-{
-    struct xdp_sending *sending = &socket->sending;
-    struct xdp_desc *entries = sending->ring.entries;
-    /* As many entries as frames: the ring cannot be full. */
-    entries[sending->produced++ % PACKET_FRAMES] = (struct xdp_desc){sending->reserved, length, 0};
-    sending->free_count--;
 }
 
 bool xdp_socket_flush(struct xdp_socket *socket)
@@ -196,44 +168,19 @@ bool xdp_socket_flush(struct xdp_socket *socket)
     return before == sending->produced;
 }
 
-static void give_back(struct xdp_receiving *receiving)
+void xdp_socket_give_back(struct xdp_receiving *receiving)
 {
     __atomic_store_n(receiving->ring.consumer, receiving->next, __ATOMIC_RELEASE);
     __atomic_store_n(receiving->fill.producer, receiving->filled, __ATOMIC_RELEASE);
 }
 
-/* What has come since; the first bytes are in another core's cache, so they are asked for early. */
-static void look_for_frames(struct xdp_socket *socket)
+void xdp_socket_look(struct xdp_socket *socket)
 {
     struct xdp_receiving *receiving = &socket->receiving;
     const struct xdp_desc *entries = receiving->ring.entries;
-    give_back(receiving);
+    xdp_socket_give_back(receiving);
     uint32_t count = __atomic_load_n(receiving->ring.producer, __ATOMIC_ACQUIRE) - receiving->next;
     receiving->end = receiving->next + (count < LOOK_AHEAD ? count : LOOK_AHEAD);
     for (uint32_t i = receiving->next; i != receiving->end; i++)
         __builtin_prefetch(socket->umem + entries[i % PACKET_FRAMES].addr);
-}
-
-uint8_t *xdp_socket_receive(struct xdp_socket *socket, uint32_t *length)
-{
-    struct xdp_receiving *receiving = &socket->receiving;
-    if (receiving->next == receiving->end)
-        look_for_frames(socket);
-    if (receiving->next == receiving->end)
-        return NULL;
-    const struct xdp_desc *entries = receiving->ring.entries;
-    struct xdp_desc frame = entries[receiving->next % PACKET_FRAMES];
-    *length = frame.len;
-    return socket->umem + frame.addr;
-}
-
-bool xdp_socket_release(struct xdp_socket *socket)
-{
-    struct xdp_receiving *receiving = &socket->receiving;
-    const struct xdp_desc *entries = receiving->ring.entries;
-    uint64_t *fill = receiving->fill.entries;
-    fill[receiving->filled++ % PACKET_FRAMES] = frame_of(entries[receiving->next++ % PACKET_FRAMES].addr);
-    if (receiving->filled % RELEASES == 0)
-        give_back(receiving);
-    return receiving->next != receiving->end;
 }
