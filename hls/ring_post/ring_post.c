@@ -20,6 +20,7 @@ struct ring_post_state {
     uint32_t producer;  /* behind the last whole record */
     uint32_t published; /* what the host knows of `producer` */
     uint32_t consumer;
+    uint32_t room; /* free entries */
     uint32_t dropped;
     uint32_t left; /* entries that the current record may still write */
     uint8_t ring;
@@ -44,6 +45,7 @@ HLS_INLINE void ring_post_set(struct ring_post_state *state, const struct ring_s
     state->producer = 0;
     state->published = 0;
     state->consumer = 0;
+    state->room = state->mask + 1u;
     state->dropped = 0;
     state->left = 0;
     state->spoilt = 1; /* of a record that began before */
@@ -56,8 +58,7 @@ HLS_INLINE void ring_post_set(struct ring_post_state *state, const struct ring_s
 HLS_INLINE void ring_post_begin(struct ring_post_state *state, struct ring_share *share, uint32_t source,
                                 uint32_t entries)
 {
-    uint32_t room = state->mask + 1u - (state->producer - state->consumer);
-    bool fits = state->enabled && entries != 0 && ring_share_allows(share, source, entries, room);
+    bool fits = state->enabled && entries != 0 && ring_share_needs(share, source, entries) <= state->room;
     state->next = state->producer;
     state->left = fits ? entries : 0;
     state->spoilt = !fits;
@@ -72,7 +73,9 @@ HLS_INLINE void ring_post_end(struct ring_post_state *state, struct ring_share *
 {
     /* A record that has fewer entries than it said is spoilt as well. */
     if (!state->spoilt && !error && state->left == 0) {
-        share->held += state->next - state->producer;
+        uint32_t entries = state->next - state->producer;
+        share->held += entries;
+        state->room -= entries;
         state->producer = state->next;
         state->changed = 1;
     }
@@ -121,8 +124,11 @@ STEP(ring_post, struct ring_post_state *state, STREAM_IN_COND(struct ring_work, 
             ring_post_set(state, &setting);
         } else if (work->kind == RING_WORK_DOORBELL) {
             /* Only what was published can have been consumed. */
-            if (state->enabled && work->value - state->consumer <= state->published - state->consumer)
+            uint32_t consumed = work->value - state->consumer;
+            if (state->enabled && consumed <= state->published - state->consumer) {
                 state->consumer = work->value;
+                state->room += consumed;
+            }
         } else {
             struct ring_share share = state->shares.row[work->source];
             if (!state->inside)

@@ -20,9 +20,10 @@ struct ring_shares {
     uint8_t owner[1u << RING_ENTRIES_LOG2_MAX]; /* source of each entry in the ring */
 };
 
-HLS_INLINE bool ring_share_allows(const struct ring_share *share, uint32_t source, uint32_t entries, uint32_t room)
+/* How much of the ring has to be free for a record. */
+HLS_INLINE uint32_t ring_share_needs(const struct ring_share *share, uint32_t source, uint32_t entries)
 {
-    return entries <= room && (source == RING_SOURCE_ALONE || (share->held + entries) * 8u <= room - entries);
+    return source == RING_SOURCE_ALONE ? entries : entries + (share->held + entries) * 8u;
 }
 
 #endif
