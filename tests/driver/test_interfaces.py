@@ -188,7 +188,7 @@ def packet_ports(option, title):
             if number % 50 == 49:
                 time.sleep(0.002)
         got = 0
-        while got < 2000 and receive(there, 0.5) == frame(got, 200):
+        while got < 2000 and receive(there) == frame(got, 200):
             got += 1
         check(got == 2000, f"{title}: 2000 frames in order", f"{got} arrived; {card.ports()}")
         ports = card.ports()
@@ -414,7 +414,7 @@ def tap_ports():
             if number % 50 == 49:
                 time.sleep(0.002)
         got = 0
-        while got < 1000 and receive(there, 0.5) == frame(got, 300):
+        while got < 1000 and receive(there) == frame(got, 300):
             got += 1
         check(got == 1000, "tap: 1000 frames in order", f"{got} arrived; {card.ports()}")
         here.close()
