@@ -6,16 +6,81 @@
 #include "tools/hlsc/memory.h"
 #include "tools/hlsc/net_store.h"
 
+/* A depth-first walk; `done` marks the nodes that it has seen. */
+struct walk {
+    struct interpreter *interpreter;
+    bool *done;
+    net_id *stack;
+    uint32_t depth, capacity;
+};
+
+static void walk_push(struct walk *walk, net_id id)
+{
+    if (id == NET_NONE || walk->done[id])
+        return;
+    walk->stack = memory_grow(walk->stack, &walk->capacity, walk->depth + 1, sizeof *walk->stack);
+    walk->stack[walk->depth++] = id;
+}
+
+/* A node is left on the stack until all that it needs is in order. */
+static void walk_from(struct walk *walk, net_id root)
+{
+    struct interpreter *interpreter = walk->interpreter;
+    const struct design *design = interpreter->design;
+    walk_push(walk, root);
+    while (walk->depth > 0) {
+        net_id id = walk->stack[walk->depth - 1];
+        const struct net_node *node = net_get(&design->netlist, id);
+        uint32_t before = walk->depth;
+        for (uint32_t i = 0; i < node->count; i++)
+            walk_push(walk, net_operand(&design->netlist, id, i));
+        if (node->op == NET_RAM_DATA)
+            walk_push(walk, design->rams[node->index].reads[node->low].address);
+        if (walk->depth > before)
+            continue;
+        walk->depth--;
+        if (!walk->done[id])
+            interpreter->order[interpreter->order_count++] = id;
+        walk->done[id] = true;
+    }
+}
+
+static void find_order(struct interpreter *interpreter)
+{
+    const struct design *design = interpreter->design;
+    struct walk walk = {.interpreter = interpreter};
+    walk.done = memory_new(design->netlist.node_count, sizeof *walk.done);
+    interpreter->order = memory_new(design->netlist.node_count, sizeof *interpreter->order);
+    walk_from(&walk, design->wait);
+    for (uint32_t i = 0; i < design->stream_count; i++) {
+        walk_from(&walk, design->streams[i].fire);
+        walk_from(&walk, design->streams[i].data);
+    }
+    for (uint32_t i = 0; i < design->register_count; i++)
+        walk_from(&walk, design->registers[i].next);
+    for (uint32_t i = 0; i < design->ram_count; i++) {
+        walk_from(&walk, design->rams[i].write_enable);
+        walk_from(&walk, design->rams[i].write_address);
+        walk_from(&walk, design->rams[i].write_data);
+    }
+    free(walk.done);
+    free(walk.stack);
+}
+
 void interpreter_init(struct interpreter *interpreter, const struct design *design)
 {
     const struct netlist *netlist = &design->netlist;
-    uint32_t words = 0;
+    uint32_t words = 0, operands = 0;
+    memset(interpreter, 0, sizeof *interpreter);
     interpreter->design = design;
     interpreter->offsets = memory_new(netlist->node_count, sizeof *interpreter->offsets);
     for (net_id id = 1; id < netlist->node_count; id++) {
         interpreter->offsets[id] = words;
         words += bits_words(net_width(netlist, id));
+        operands = operands < net_get(netlist, id)->count ? net_get(netlist, id)->count : operands;
     }
+    interpreter->operands = memory_new(operands, sizeof *interpreter->operands);
+    find_order(interpreter);
     interpreter->values = memory_new(words, sizeof *interpreter->values);
     interpreter->registers = memory_new(design->register_count, sizeof *interpreter->registers);
     for (uint32_t i = 0; i < design->register_count; i++)
@@ -35,6 +100,8 @@ void interpreter_free(struct interpreter *interpreter)
         free(interpreter->rams[i]);
     free(interpreter->registers);
     free(interpreter->rams);
+    free(interpreter->order);
+    free(interpreter->operands);
     free(interpreter->offsets);
     free(interpreter->values);
 }
@@ -89,8 +156,13 @@ static void evaluate_leaf(struct interpreter *interpreter, net_id id, const stru
     case NET_REGISTER:
         memcpy(value, interpreter->registers[node->index], bits_words(node->width) * sizeof *value);
         break;
-    default: /* RAM words are filled in after their addresses */
+    default: {
+        const struct design_ram *ram = &design->rams[node->index];
+        const uint64_t *word = ram_word(interpreter, node->index, ram->reads[node->low].address);
+        if (word != NULL)
+            memcpy(value, word, bits_words(node->width) * sizeof *value);
         break;
+    }
     }
 }
 
@@ -102,40 +174,10 @@ static void evaluate_node(struct interpreter *interpreter, net_id id, const stru
         evaluate_leaf(interpreter, id, streams);
         return;
     }
-    const uint64_t **values = memory_new(node->count, sizeof *values);
     for (uint32_t i = 0; i < node->count; i++)
-        values[i] = value_of(interpreter, net_operand(netlist, id, i));
-    evaluate_operation(netlist, node, netlist->operands + node->first, values, value_of(interpreter, id));
-    free(values);
-}
-
-/* A RAM leaf may have a smaller id than its address, so words are read and everything is evaluated again until all
- * ports are settled: once for each that depends on another. */
-static void evaluate_all(struct interpreter *interpreter, const struct interpreter_stream *streams)
-{
-    const struct design *design = interpreter->design;
-    const struct netlist *netlist = &design->netlist;
-    uint32_t ports = 0;
-    for (uint32_t i = 0; i < design->ram_count; i++)
-        ports += design->rams[i].read_count;
-    for (uint32_t round = 0; round <= ports; round++) {
-        bool changed = round == 0;
-        for (net_id id = 1; id < netlist->node_count && round > 0; id++) {
-            const struct net_node *node = net_get(netlist, id);
-            if (node->op != NET_RAM_DATA)
-                continue;
-            const uint64_t *word =
-                ram_word(interpreter, node->index, design->rams[node->index].reads[node->low].address);
-            uint64_t *value = value_of(interpreter, id);
-            if (word != NULL && !bits_equal(value, word, node->width)) {
-                memcpy(value, word, bits_words(node->width) * sizeof *value);
-                changed = true;
-            }
-        }
-        for (net_id id = 1; id < netlist->node_count && changed; id++)
-            if (round == 0 || net_get(netlist, id)->op != NET_RAM_DATA)
-                evaluate_node(interpreter, id, streams);
-    }
+        interpreter->operands[i] = value_of(interpreter, net_operand(netlist, id, i));
+    evaluate_operation(netlist, node, netlist->operands + node->first, interpreter->operands,
+                       value_of(interpreter, id));
 }
 
 static void push(const struct interpreter *interpreter, uint32_t index, struct interpreter_stream *stream)
@@ -149,7 +191,8 @@ static void push(const struct interpreter *interpreter, uint32_t index, struct i
 bool interpreter_activate(struct interpreter *interpreter, struct interpreter_stream *streams)
 {
     const struct design *design = interpreter->design;
-    evaluate_all(interpreter, streams);
+    for (uint32_t i = 0; i < interpreter->order_count; i++)
+        evaluate_node(interpreter, interpreter->order[i], streams);
     bool happens = holds(interpreter, design->wait);
     for (uint32_t i = 0; i < design->stream_count; i++) {
         streams[i].fired = happens && holds(interpreter, design->streams[i].fire);

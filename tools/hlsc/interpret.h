@@ -20,6 +20,9 @@ struct interpreter {
     uint64_t *values;     /* see bits.h */
     uint64_t **registers; /* by register */
     uint64_t **rams;      /* by RAM: words one behind the other */
+    net_id *order;        /* the nodes that matter: behind what they need, RAM words behind their addresses */
+    uint32_t order_count;
+    const uint64_t **operands; /* scratch */
 };
 
 /* The design must not change while an interpreter of it lives. */

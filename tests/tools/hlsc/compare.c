@@ -54,24 +54,28 @@ static bool same(const struct design *design, const struct side *expected, const
 }
 
 /* Which conditions of multiplexers were 0 and 1. */
+enum { COVERAGE_CONDITION = 1, COVERAGE_ZERO = 2, COVERAGE_ONE = 4, COVERAGE_ALL = 7 };
+
 struct coverage {
-    uint8_t *seen; /* by node: 1 = is a condition, 2 = was 0, 4 = was 1 */
+    uint8_t *seen; /* by node */
 };
 
-static void coverage_init(struct coverage *coverage, const struct netlist *netlist)
+static void coverage_init(struct coverage *coverage, const struct interpreter *interpreter)
 {
+    const struct netlist *netlist = &interpreter->design->netlist;
     coverage->seen = memory_new(netlist->node_count, 1);
-    for (net_id net = 1; net < netlist->node_count; net++) {
-        if (net_get(netlist, net)->op == NET_MUX)
-            coverage->seen[net_operand(netlist, net, 0)] = 1;
+    for (uint32_t i = 0; i < interpreter->order_count; i++) {
+        if (net_get(netlist, interpreter->order[i])->op == NET_MUX)
+            coverage->seen[net_operand(netlist, interpreter->order[i], 0)] = COVERAGE_CONDITION;
     }
 }
 
 static void coverage_note(struct coverage *coverage, const struct interpreter *interpreter)
 {
-    for (net_id net = 1; net < interpreter->design->netlist.node_count; net++) {
+    for (uint32_t i = 0; i < interpreter->order_count; i++) {
+        net_id net = interpreter->order[i];
         if (coverage->seen[net] != 0)
-            coverage->seen[net] |= interpreter->values[interpreter->offsets[net]] != 0 ? 4 : 2;
+            coverage->seen[net] |= interpreter->values[interpreter->offsets[net]] != 0 ? COVERAGE_ONE : COVERAGE_ZERO;
     }
 }
 
@@ -79,7 +83,7 @@ static void coverage_count(struct coverage *coverage, const struct netlist *netl
 {
     for (net_id net = 1; net < netlist->node_count; net++) {
         result->choices += coverage->seen[net] != 0;
-        result->chosen += coverage->seen[net] == 7;
+        result->chosen += coverage->seen[net] == COVERAGE_ALL;
     }
     free(coverage->seen);
 }
@@ -127,7 +131,7 @@ bool compare_kernel(const struct kernel *kernel, const char *const *options, uin
     if (good) {
         interpreter_init(&interpreter, design);
         stimulus_init(&stimulus, design, seed);
-        coverage_init(&coverage, &design->netlist);
+        coverage_init(&coverage, &interpreter);
         good = compare_all(&native, &interpreter, &stimulus, &coverage, attempts, result);
         coverage_count(&coverage, &design->netlist, result);
         stimulus_free(&stimulus);

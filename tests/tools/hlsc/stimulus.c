@@ -119,7 +119,7 @@ static void set_number(struct stimulus *stimulus, uint8_t *record, uint32_t byte
 
 void stimulus_record(struct stimulus *stimulus, uint32_t index, uint8_t *record)
 {
-    uint32_t bytes = stimulus->design->streams[index].bytes, kind = below(stimulus, 10);
+    uint32_t bytes = stimulus->design->streams[index].bytes, kind = below(stimulus, 50);
     if (kind == 0) {
         for (uint32_t i = 0; i < bytes; i++)
             record[i] = (uint8_t)stimulus_random(stimulus);

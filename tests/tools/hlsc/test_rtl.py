@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every kernel's module and modules of random designs against their references, bit by bit; yosys reads the modules too.
-Kernels may be named."""
+"""The modules of all kernels, of random kernels and of random designs against their references, bit by bit; yosys reads
+them too. Kernels may be named, also by their path."""
 import concurrent.futures
 import glob
 import os
@@ -9,13 +9,17 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "rtl"))
+TESTS = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [TESTS, os.path.join(TESTS, "rtl")]
 import model
+import random_kernel
 
 B = os.environ.get("B", "build/release")
 RUNS = os.environ.get("RUNS", "6")
 SEED = os.environ.get("SEED", "1")
 RANDOM_DESIGNS = 8
+RANDOM_KERNELS = 5
+INTERVAL_MAX = "40"  # random kernels have long loops
 CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-I."]
 HERE = "tests/tools/hlsc"
 
@@ -43,7 +47,7 @@ def run_bench(folder, what):
 
 
 def test_kernel(folder, name, source, objects):
-    model.run([f"{B}/bin/hlsc", "--quiet", "-o", folder, source])
+    model.run([f"{B}/bin/hlsc", "--quiet", "--interval", INTERVAL_MAX, "-o", folder, source])
     model.run(["yosys", "-q", "-p", f"read_verilog -sv {folder}/{name}.sv; hierarchy -check -top {name}; proc; "
                "check -assert"])
     model.build(name, folder, objects)
@@ -84,12 +88,18 @@ def main():
             os.makedirs(os.path.join(folder, name), exist_ok=True)
             jobs[pool.submit(function, os.path.join(folder, name), *arguments)] = name
 
-        for name, source in kernels().items():
-            if not wanted or name in wanted:
-                start(test_kernel, name, name, source, kernel_objects)
+        sources = kernels()
+        if wanted:
+            sources = {os.path.basename(path).removesuffix(".c"): sources.get(path, path) for path in wanted}
+        for name, source in sources.items():
+            start(test_kernel, name, name, source, kernel_objects)
         if not wanted:
             random_objects = objects_of(folder, [f"{HERE}/rtl/random_design.c", f"{HERE}/rtl/random_reference.c"])
             random_objects += [f"{B}/lib/libhlsc.a", *runtime]
+            for number in range(int(SEED), int(SEED) + RANDOM_KERNELS):
+                source = random_kernel.write(folder, number)
+                name = os.path.basename(source)[:-2]
+                start(test_kernel, name, name, source, kernel_objects)
             maker = os.path.join(folder, "random_verilog")
             model.run(["cc", *CFLAGS, f"{HERE}/rtl/random_verilog.c", random_objects[0], f"{B}/lib/libhlsc.a", "-o", maker])
             for number in random_designs(folder, maker):
