@@ -20,22 +20,26 @@ module dma_scatter (
   logic valid, last;
   logic [5:0] from, to, distance;
   logic [6:0] bytes;
-  logic [511:0] chosen;
+  logic [511:0] chosen, from_first;
 
   assign distance = from - to;
-  always_comb
-    for (int i = 0; i < 64; i++) chosen[i*8+:8] = 6'(i) >= from ? first_beat[i*8+:8] : second_beat[i*8+:8];
+  assign from_first = {512{1'b1}} << {from, 3'b000};
+  assign chosen = (first_beat & from_first) | (second_beat & ~from_first);
 
   always_ff @(posedge clk) begin
     valid <= step_valid;
-    from <= step_from;
-    to <= step_to;
-    bytes <= step_bytes;
-    last <= step_last;
+    if (step_valid) begin
+      from  <= step_from;
+      to    <= step_to;
+      bytes <= step_bytes;
+      last  <= step_last;
+    end
     line_valid <= valid;
-    line_last <= last;
-    line_data <= 512'({chosen, chosen} >> {distance, 3'b000});
-    for (int i = 0; i < 64; i++) line_enable[i] <= 6'(i) >= to && 8'(i) < {2'd0, to} + {1'b0, bytes};
+    if (valid) begin
+      line_last <= last;
+      line_data <= 512'({chosen, chosen} >> {distance, 3'b000});
+      line_enable <= ({64{1'b1}} >> (7'd64 - bytes)) << to;
+    end
     if (rst) begin
       valid <= 1'b0;
       line_valid <= 1'b0;

@@ -162,8 +162,10 @@ module dma_write #(
   always_ff @(posedge clk) begin
     if (store && !store_beat[0]) even[{store_channel, store_beat[BEAT-1:1]}] <= store_data;
     if (store && store_beat[0]) odd[{store_channel, store_beat[BEAT-1:1]}] <= store_data;
-    even_beat <= even[even_at];
-    odd_beat  <= odd[odd_at];
+    if (step) begin
+      even_beat <= even[even_at];
+      odd_beat  <= odd[odd_at];
+    end
   end
 
   // ---- the burst in progress

@@ -12,6 +12,7 @@ static const char usage[] =
     "\n"
     "  -c, --check         print instances, streams and cycles (done when nothing else is asked)\n"
     "  -n, --native FILE   write the native card's C source ('-' = standard output)\n"
+    "  -r, --rtl FILE      write the graph's SystemVerilog module, NAME_graph\n"
     "  -d, --dot FILE      write a picture for Graphviz\n"
     "      --copying       with --native: records are copied in and out, unwritten bytes become 0xA5\n"
     "      --open          streams may be left open: they lead to the shell's instance 'open'\n"
@@ -23,7 +24,7 @@ static const char usage[] =
     "Exit status: 0 good, 1 errors in the graph, 2 usage or a file that cannot be written.\n";
 
 struct options {
-    const char *card, *shell, *native, *dot, *name;
+    const char *card, *shell, *native, *rtl, *dot, *name;
     bool check, copying;
 };
 
@@ -34,6 +35,7 @@ static int parse(int argc, char **argv, struct graph *graph, struct options *opt
     static const struct option longs[] = {
         {"check", no_argument, NULL, 'c'},
         {"native", required_argument, NULL, 'n'},
+        {"rtl", required_argument, NULL, 'r'},
         {"dot", required_argument, NULL, 'd'},
         {"copying", no_argument, NULL, OPTION_COPYING},
         {"name", required_argument, NULL, OPTION_NAME},
@@ -43,7 +45,7 @@ static int parse(int argc, char **argv, struct graph *graph, struct options *opt
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    for (int option; (option = getopt_long(argc, argv, "cn:d:s:k:h", longs, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "cn:r:d:s:k:h", longs, NULL)) != -1;) {
         const char *argument = optarg;
         switch (option) {
         case 'c':
@@ -51,6 +53,9 @@ static int parse(int argc, char **argv, struct graph *graph, struct options *opt
             break;
         case 'n':
             options->native = argument;
+            break;
+        case 'r':
+            options->rtl = argument;
             break;
         case 'd':
             options->dot = argument;
@@ -125,25 +130,46 @@ static void print_summary(const struct graph *graph)
            graph->stream_count, cycles);
 }
 
+typedef void (*emitter)(const struct graph *graph, const char *name, FILE *out);
+
+static bool write_file(const struct graph *graph, const char *name, const char *path, emitter emit)
+{
+    FILE *out = open_output(path);
+    if (!out)
+        return false;
+    emit(graph, name, out);
+    return close_output(out, path);
+}
+
+static void emit_native_in_place(const struct graph *graph, const char *name, FILE *out)
+{
+    emit_native(graph, name, false, out);
+}
+
+static void emit_native_copying(const struct graph *graph, const char *name, FILE *out)
+{
+    emit_native(graph, name, true, out);
+}
+
 static int write_all(const struct graph *graph, const struct options *options)
 {
-    if (options->native) {
-        FILE *out = open_output(options->native);
-        if (!out)
-            return 2;
-        emit_native(graph, options->name, options->copying, out);
-        if (!close_output(out, options->native))
+    const struct {
+        const char *path;
+        emitter emit;
+    } outputs[] = {
+        {options->native, options->copying ? emit_native_copying : emit_native_in_place},
+        {options->rtl, emit_rtl},
+        {options->dot, emit_dot},
+    };
+    bool any = false;
+    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
+        if (!outputs[i].path)
+            continue;
+        any = true;
+        if (!write_file(graph, options->name, outputs[i].path, outputs[i].emit))
             return 2;
     }
-    if (options->dot) {
-        FILE *out = open_output(options->dot);
-        if (!out)
-            return 2;
-        emit_dot(graph, options->name, out);
-        if (!close_output(out, options->dot))
-            return 2;
-    }
-    if (options->check || (!options->native && !options->dot))
+    if (options->check || !any)
         print_summary(graph);
     return 0;
 }

@@ -100,8 +100,9 @@ void graph_order(struct graph *graph);
 unsigned graph_cycles(const struct graph *graph,
                       FILE *out); /* prints loops made of kernels alone; returns their number */
 
-/* emit_native.c, emit_dot.c */
+/* emit_native.c, emit_rtl.c, emit_dot.c */
 void emit_native(const struct graph *graph, const char *name, bool copying, FILE *out);
+void emit_rtl(const struct graph *graph, const char *name, FILE *out);
 void emit_dot(const struct graph *graph, const char *name, FILE *out);
 
 #endif
