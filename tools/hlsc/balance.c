@@ -248,42 +248,21 @@ static net_id rebuild(struct balance *balance, net_id id)
     return result;
 }
 
-/* Calls `visit` for each net that the design names. */
-static void visit_ends(struct design *design, void (*visit)(struct balance *balance, net_id *end),
-                       struct balance *balance)
+static void count_end(net_id *end, void *context)
 {
-    visit(balance, &design->wait);
-    for (uint32_t i = 0; i < design->stream_count; i++) {
-        visit(balance, &design->streams[i].fire);
-        visit(balance, &design->streams[i].data);
-    }
-    for (uint32_t i = 0; i < design->register_count; i++)
-        visit(balance, &design->registers[i].next);
-    for (uint32_t i = 0; i < design->ram_count; i++) {
-        struct design_ram *ram = &design->rams[i];
-        visit(balance, &ram->write_enable);
-        visit(balance, &ram->write_address);
-        visit(balance, &ram->write_data);
-        for (uint32_t port = 0; port < ram->read_count; port++) {
-            visit(balance, &ram->reads[port].address);
-            visit(balance, &ram->reads[port].enable);
-        }
-    }
-}
-
-static void count_end(struct balance *balance, net_id *end)
-{
+    struct balance *balance = context;
     balance->uses[*end] += 2; /* never the inside of a chain */
 }
 
-static void replace_end(struct balance *balance, net_id *end)
+static void replace_end(net_id *end, void *context)
 {
+    const struct balance *balance = context;
     *end = balance->now[*end];
 }
 
 static void count_uses(struct balance *balance)
 {
-    visit_ends(balance->design, count_end, balance);
+    design_visit(balance->design, count_end, balance);
     for (net_id id = balance->before; id-- > 1;)
         for (uint32_t i = 0; balance->uses[id] > 0 && i < net_get(balance->netlist, id)->count; i++)
             balance->uses[net_operand(balance->netlist, id, i)]++;
@@ -326,7 +305,7 @@ void balance_design(struct design *design, const struct delay_table *delays)
         if (name != NULL && balance.now[id] != id)
             net_name(&design->netlist, balance.now[id], name);
     }
-    visit_ends(design, replace_end, &balance);
+    design_visit(design, replace_end, &balance);
     free(balance.now);
     free(balance.uses);
     free(balance.absorbed);

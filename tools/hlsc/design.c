@@ -57,6 +57,27 @@ uint32_t design_add_ram(struct design *design, const char *name, uint32_t words,
     return design->ram_count - 1;
 }
 
+void design_visit(struct design *design, void (*visit)(net_id *net, void *context), void *context)
+{
+    visit(&design->wait, context);
+    for (uint32_t i = 0; i < design->stream_count; i++) {
+        visit(&design->streams[i].fire, context);
+        visit(&design->streams[i].data, context);
+    }
+    for (uint32_t i = 0; i < design->register_count; i++)
+        visit(&design->registers[i].next, context);
+    for (uint32_t i = 0; i < design->ram_count; i++) {
+        struct design_ram *ram = &design->rams[i];
+        visit(&ram->write_enable, context);
+        visit(&ram->write_address, context);
+        visit(&ram->write_data, context);
+        for (uint32_t port = 0; port < ram->read_count; port++) {
+            visit(&ram->reads[port].address, context);
+            visit(&ram->reads[port].enable, context);
+        }
+    }
+}
+
 uint32_t design_address_width(uint32_t words)
 {
     return words <= 2 ? 1u : 32u - (uint32_t)__builtin_clz(words - 1u);

@@ -81,6 +81,9 @@ uint32_t design_add_stream(struct design *design, const char *name, enum stream_
 uint32_t design_add_register(struct design *design, const char *name, uint32_t width);
 uint32_t design_add_ram(struct design *design, const char *name, uint32_t words, uint32_t width);
 
+/* Calls `visit` for each net that the design names, NET_NONE included. */
+void design_visit(struct design *design, void (*visit)(net_id *net, void *context), void *context);
+
 /* Bits of an address of a RAM with so many words; at least 1. */
 uint32_t design_address_width(uint32_t words);
 

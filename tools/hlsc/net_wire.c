@@ -397,6 +397,15 @@ static net_id choose_bit(struct netlist *netlist, net_id select, net_id then, ne
         return net_or(netlist, net_not(netlist, select), then);
     if (otherwise == zero || otherwise == select)
         return net_and(netlist, select, then);
+    for (uint32_t i = 0; i < 2; i++) { /* what both sides ask for */
+        enum net_op op = (enum net_op)net_get(netlist, then)->op;
+        net_id common = op == NET_AND || op == NET_OR ? net_operand(netlist, then, i) : NET_NONE;
+        net_id other = common != NET_NONE ? other_operand(netlist, otherwise, op, common) : NET_NONE;
+        if (other == NET_NONE)
+            continue;
+        net_id rest = net_mux(netlist, select, net_operand(netlist, then, 1 - i), other);
+        return op == NET_AND ? net_and(netlist, common, rest) : net_or(netlist, common, rest);
+    }
     net_id folded = choose_with(netlist, select, then, otherwise);
     return folded != NET_NONE ? folded : choose_with(netlist, net_not(netlist, select), otherwise, then);
 }

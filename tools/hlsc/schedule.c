@@ -9,6 +9,7 @@
 #include "tools/hlsc/balance.h"
 #include "tools/hlsc/loops.h"
 #include "tools/hlsc/memory.h"
+#include "tools/hlsc/narrow.h"
 #include "tools/hlsc/schedule_store.h"
 
 #define LOOP_BUDGET_STEP 250u /* ps */
@@ -306,6 +307,7 @@ int schedule_design(struct schedule *schedule, struct design *design, const stru
                     const struct schedule_options *options, FILE *messages)
 {
     memset(schedule, 0, sizeof *schedule);
+    narrow_state(design);
     balance_design(design, delays);
     schedule->design = design;
     schedule->delays = delays;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every kernel of the card: what hlsc makes of it does what the C does. Prints TAP. Other kernels may be named. */
+/* Every kernel of the card, and those of tests/tools/hlsc/accepted: what hlsc makes of it does what the C does. Prints
+ * TAP. Other kernels may be named. */
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,9 +34,11 @@ static bool check(const char *source, struct compare_result *result)
     return good;
 }
 
-/* hls/NAME/NAME.c */
+/* hls/NAME/NAME.c; or a file that is nothing else. */
 static bool is_kernel(const char *path)
 {
+    if (strncmp(path, "hls/", 4) != 0)
+        return true;
     const char *name = strrchr(path, '/') + 1;
     size_t length = strlen(name) - 2;
     return (size_t)(name - path) > length && strncmp(name - 1 - length, name, length) == 0 &&
@@ -46,7 +49,8 @@ int main(int argc, char **argv)
 {
     glob_t found = {.gl_offs = 0};
     uint32_t tests = 0, failed = 0;
-    if (argc < 2 && glob("hls/*/*.c", 0, NULL, &found) != 0)
+    if (argc < 2 && (glob("hls/*/*.c", 0, NULL, &found) != 0 ||
+                     glob("tests/tools/hlsc/accepted/*.c", GLOB_APPEND, NULL, &found) != 0))
         return 1;
     char **sources = argc < 2 ? found.gl_pathv : argv + 1;
     for (; *sources != NULL; sources++) {

@@ -282,7 +282,7 @@ static void check_values(struct interpreter *interpreter, const struct expressio
         if (i >= LEAVES)
             values[i] = compute(&all[i], values);
         assert_int_equal(net_width(netlist, all[i].net), all[i].width);
-        const uint64_t *value = interpreter->values + interpreter->offsets[all[i].net];
+        const uint64_t *value = interpreter->registers[LEAVES + i];
         const struct net_node *node = net_get(netlist, all[i].net);
         for (uint32_t bit = 0; bit < all[i].width; bit++) {
             bool got = value[bit / 64] >> (bit % 64) & 1u;
@@ -320,6 +320,11 @@ static void test_random_expressions(void **unused)
         while (count < EXPRESSIONS)
             random_expression(&design.netlist, all, &count);
         design.wait = net_constant(&design.netlist, 1, 1);
+        for (uint32_t i = 0; i < count; i++) { /* each value is taken into a register to be looked at */
+            design_add_register(&design, "result", all[i].width);
+            design.registers[LEAVES + i].next = all[i].net;
+            design.registers[LEAVES + i].initial = net_constant(&design.netlist, all[i].width, 0);
+        }
         interpreter_init(&interpreter, &design);
         for (uint32_t i = 0; i < VALUES; i++)
             check_values(&interpreter, all, count);

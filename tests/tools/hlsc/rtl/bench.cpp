@@ -18,6 +18,7 @@
 #include "reference.h"
 
 #define QUIET_CYCLES_MAX 40000u
+#define FLOWING_CYCLES   100u
 
 static uint64_t random_state;
 
@@ -36,6 +37,7 @@ struct stream {
     record_bytes head;
     std::deque<record_bytes> expected; /* output */
     uint32_t percent;                  /* how often valid or ready rises */
+    uint32_t flowing;                  /* output: cycles for which it has been ready */
 };
 
 class bench
@@ -44,7 +46,7 @@ class bench
     bench() : model(bench_open())
     {
         for (const bench_stream &port : model.streams)
-            streams.push_back({port, false, false, record_bytes(port.bytes), {}, 50});
+            streams.push_back({port, false, false, record_bytes(port.bytes), {}, 50, 0});
     }
 
     void run(uint32_t cycles, bool cut)
@@ -143,7 +145,21 @@ class bench
         if (*model.active != 0)
             activate();
         check_ports();
+        bool idle = *model.idle;
+        if (idle)
+            check_idle();
         clock();
+        if (idle && !*model.idle)
+            fail("it was idle, and an edge of the clock changed something", nullptr);
+    }
+
+    void check_idle()
+    {
+        if (*model.active)
+            fail("it is idle, and an activation begins", nullptr);
+        for (stream &stream : streams)
+            if (!stream.port.input && *stream.port.valid)
+                fail("it is idle, and a record waits to leave", &stream);
     }
 
     std::vector<reference_stream> state_of()
@@ -179,10 +195,20 @@ class bench
                          &stream);
                 if (*stream.port.ready)
                     stream.offered = false;
-            } else if (*stream.port.valid && *stream.port.ready) {
-                check_record(stream);
+            } else {
+                check_flow(stream);
             }
         }
+    }
+
+    /* Where nobody holds records back, room never ends. */
+    void check_flow(stream &stream)
+    {
+        stream.flowing = *stream.port.ready ? stream.flowing + 1 : 0;
+        if (stream.flowing > FLOWING_CYCLES && !*stream.port.room)
+            fail("its FIFO is too small", &stream);
+        if (*stream.port.valid && *stream.port.ready)
+            check_record(stream);
     }
 
     void check_record(stream &stream)
