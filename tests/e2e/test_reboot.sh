@@ -21,7 +21,7 @@ END
     chmod +x "$work/life"
     peer_start wire "$work/counter.log" busybox nc -ll -p 7 -e "$work/life"
     cat >"$work/card.yaml" <<END
-card: "native:reboot?port0=packet:$(peer_port wire)"
+card: "$job_card:reboot?port0=packet:$(peer_port wire)"
 rpc: $work/card.rpc
 ports:
   - {id: 0, mode: uplink, mac: "02:00:00:00:02:01", ipv4: 192.0.2.1/24}
