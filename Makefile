@@ -147,7 +147,7 @@ endef
 GUEST := build/guest/vmlinuz build/guest/initramfs.cpio
 QEMU := build/qemu/qemu-system-x86_64
 
-include $(wildcard hls/module.mk hw/module.mk driver/module.mk runtime/module.mk tools/module.mk tests/module.mk)
+include $(wildcard hls/module.mk hw/module.mk driver/module.mk runtime/module.mk tools/module.mk tests/module.mk hw/kernels.mk)
 
 all: $(LIBRARIES) $(PROGRAMS) ## build everything (SANITIZE=address|thread, CC=gcc, V=1)
 
@@ -169,9 +169,10 @@ $(SETUP_STAMP):
 $(QEMU):
 	$(Q)tools/setup
 
-run: setup ## boot a guest on the card and show it talking to a Linux VXLAN peer
-	$(Q)+$(MAKE) --no-print-directory SETUP=0 all $(GUEST)
-	$(Q)tools/run/run
+CARD ?= native
+run: setup ## boot a guest on the card (CARD=native|rtl) and show it talking to a Linux VXLAN peer
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 all $(GUEST) $(if $(filter rtl,$(CARD)),$(B)/bin/cipud-rtl)
+	$(Q)tools/run/run --card $(CARD)
 
 test: setup ## run all tests (ONLY=pattern for some)
 	$(Q)tools/test-run $(if $(ONLY),--only '$(ONLY)')

@@ -12,12 +12,14 @@ static const struct card_ops *const kinds[] = {&card_ops_native, &card_ops_rtl};
 int cipu_card_open(const char *uri, struct cipu_card **card, struct cipu_error *error)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (!kinds[i])
+            continue;
         size_t length = strlen(kinds[i]->scheme);
         if (strncmp(uri, kinds[i]->scheme, length) == 0 && uri[length] == ':')
             return kinds[i]->open(uri + length + 1, card, error);
     }
-    return cipu_fail(error, -EINVAL, "card URI '%s': expected native: or rtl:, then [name][?port0=SPEC&port1=SPEC&...]",
-                     uri);
+    return cipu_fail(error, -EINVAL, "card URI '%s': expected native:[name][?port0=SPEC&port1=SPEC&...]%s", uri,
+                     &card_ops_rtl ? " or rtl: with the same" : "");
 }
 
 void cipu_card_close(struct cipu_card *card)

@@ -2,16 +2,12 @@
 /*
  * The card interface. Nothing above it can tell a native card from a simulated or a real one.
  *
- * URIs: native:[name][?port0=SPEC&port1=SPEC&poll=adaptive|always&cpu=N]: kernels as C
- *       rtl:[name][?...&models=PATH]: kernels as modules under Verilator, cycle by cycle; PATH is their library
- * (default:
- *       ../lib/cipu-rtl-card.so from the program's folder)
- *   port specs: tap:IFNAME, packet:IFNAME, unix:PATH (listens if nobody does, else connects: a cable),
+ * URIs: native:[name][?port0=SPEC&port1=SPEC&poll=adaptive|always&cpu=N]; rtl: with the same, where it is linked in
+ *   port specs: tap:IFNAME, packet:IFNAME[,receive=xdp], unix:PATH (listens if nobody does, else connects: a cable),
  *   pcap:READ[,WRITE], none
  *
- * All functions return 0 or a negative errno unless said otherwise; `error` (may be NULL)
- * receives one readable line. Threads: every function may be called from any thread, except open and close, which bound
- * a card's life.
+ * All functions return 0 or a negative errno unless said otherwise; `error` (may be NULL) receives one readable line.
+ * Threads: every function may be called from any thread, except open and close, which bound a card's life.
  */
 #ifndef CIPU_CARD_H
 #define CIPU_CARD_H
@@ -30,6 +26,12 @@ struct cipu_error {
 /* Writes a formatted message into error (if not NULL) and returns `code`, so that callers can `return cipu_fail(...)`.
  */
 int cipu_fail(struct cipu_error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Tells the program's log what fails nothing but should be known: one readable line, from any thread. Without a handler
+ * (NULL, as at first) nobody hears of it. */
+typedef void (*cipu_warning_handler)(const char *text);
+void cipu_on_warning(cipu_warning_handler handler);
+void cipu_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 int cipu_card_open(const char *uri, struct cipu_card **card, struct cipu_error *error);
 

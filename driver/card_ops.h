@@ -28,6 +28,7 @@ struct cipu_card {
 };
 
 extern const struct card_ops card_ops_native;
-extern const struct card_ops card_ops_rtl;
+/* In programs that are linked with driver/rtl. */
+extern const struct card_ops card_ops_rtl __attribute__((weak));
 
 #endif

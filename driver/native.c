@@ -104,7 +104,7 @@ static int create_tasks(struct native_card *card, struct cipu_error *error)
     for (size_t i = 0; i < graph->node_count; i++) {
         card->tasks[i].run = graph->nodes[i].run;
         card->tasks[i].context = card->object;
-        int result = graph->nodes[i].kernel ? 0 : create_block(card, i, error);
+        int result = graph->nodes[i].run ? 0 : create_block(card, i, error);
         if (result < 0)
             return result;
         native_make_ready(card, i);
@@ -112,17 +112,18 @@ static int create_tasks(struct native_card *card, struct cipu_error *error)
     return 0;
 }
 
-static void native_close(struct cipu_card *base)
+void native_close(struct cipu_card *base)
 {
     struct native_card *card = (struct native_card *)base;
     native_thread_stop(card);
+    if (card->engine->destroy)
+        card->engine->destroy(card);
     native_capture(base, -1, -1, NULL);
     for (unsigned i = 0; i < CARD_PORTS; i++)
         port_close(&card->ports[i]);
     native_map_free(card);
     native_doorbell_free(card);
     native_interrupt_free(card);
-    lockstep_destroy(card->lockstep);
     for (size_t i = 0; card->blocks && i < card->graph->node_count; i++)
         free(card->blocks[i]);
     if (card->memory)
@@ -167,7 +168,7 @@ static int open_ports(struct native_card *card, const struct native_uri *uri, st
     return 0;
 }
 
-static int build(struct native_card *card, const struct rtl_graph *modules, const char *rest, struct cipu_error *error)
+static int build(struct native_card *card, const char *rest, struct cipu_error *error)
 {
     struct native_uri uri;
     int result = native_uri_parse(rest, &uri, error);
@@ -177,15 +178,13 @@ static int build(struct native_card *card, const struct rtl_graph *modules, cons
     card->cpu = uri.cpu;
     if ((result = create_descriptors(card, error)) < 0 || (result = native_map_init(card)) < 0 ||
         (result = create_fifos(card)) < 0 || (result = create_tasks(card, error)) < 0 ||
-        (modules && (result = lockstep_create(card, modules, &card->lockstep, error)) < 0) ||
+        (card->engine->create && (result = card->engine->create(card, error)) < 0) ||
         (result = open_ports(card, &uri, error)) < 0)
         return result;
     return native_thread_start(card, error);
 }
 
-static int native_reset(struct cipu_card *base);
-
-static size_t native_activity(struct cipu_card *base, struct cipu_kernel_activity *activity, size_t count)
+size_t native_activity(struct cipu_card *base, struct cipu_kernel_activity *activity, size_t count)
 {
     struct native_card *card = (struct native_card *)base;
     const struct native_graph *graph = card->graph;
@@ -194,15 +193,13 @@ static size_t native_activity(struct cipu_card *base, struct cipu_kernel_activit
         activity[i].activations = atomic_load_explicit(&card->tasks[i].activity.activations, memory_order_relaxed);
         activity[i].stalls = atomic_load_explicit(&card->tasks[i].activity.stalls, memory_order_relaxed);
     }
-    /* The thread itself: its rounds, and how often it slept; modules: their clock's cycles. */
-    size_t all = graph->node_count;
-    if (count > all)
-        activity[all] =
+    /* The thread itself: its rounds, and how often it slept. */
+    if (count > graph->node_count) {
+        activity[graph->node_count] =
             (struct cipu_kernel_activity){"thread", atomic_load_explicit(&card->rounds, memory_order_relaxed),
                                           atomic_load_explicit(&card->sleeps, memory_order_relaxed)};
-    if (card->lockstep && count > ++all)
-        activity[all] = (struct cipu_kernel_activity){"clock", lockstep_cycles(card->lockstep), 0};
-    return all + 1;
+    }
+    return graph->node_count + 1;
 }
 
 static int native_open(const char *rest, struct cipu_card **card, struct cipu_error *error)
@@ -226,14 +223,23 @@ const struct card_ops card_ops_native = {
     .capture = native_capture,
 };
 
-static int open_graph(const struct native_graph *graph, const struct rtl_graph *modules, const char *rest,
-                      struct cipu_card **card, struct cipu_error *error)
+static const struct native_engine native_engine = {.ops = &card_ops_native, .sweep = native_sweep};
+
+int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
+                     struct cipu_error *error)
+{
+    return native_engine_open(&native_engine, graph, rest, card, error);
+}
+
+int native_engine_open(const struct native_engine *engine, const struct native_graph *graph, const char *rest,
+                       struct cipu_card **card, struct cipu_error *error)
 {
     struct native_card *native = aligned_alloc(64, (sizeof *native + 63) / 64 * 64);
     if (!native)
         return cipu_fail(error, -ENOMEM, "native card: out of memory");
     memset(native, 0, sizeof *native);
-    native->base.ops = &card_ops_native;
+    native->base.ops = engine->ops;
+    native->engine = engine;
     native->graph = graph;
     native->epoll = native->wake_fd = native->doorbell_fd = -1;
     native->doorbell_node = native->registers_node = native->port_node = NATIVE_NODES_MAX;
@@ -241,10 +247,11 @@ static int open_graph(const struct native_graph *graph, const struct rtl_graph *
     pthread_cond_init(&native->pause_changed, NULL);
     pthread_mutex_init(&native->lock, NULL);
     pthread_mutex_init(&native->settings_lock, NULL);
-    native_interrupt_init(native);
     if (error)
         error->text[0] = 0;
-    int result = build(native, modules, rest, error);
+    int result = native_interrupt_init(native, error);
+    if (result == 0)
+        result = build(native, rest, error);
     if (result < 0) {
         if (error && !error->text[0])
             cipu_fail(error, result, "native card: %s", strerror(-result));
@@ -255,19 +262,7 @@ static int open_graph(const struct native_graph *graph, const struct rtl_graph *
     return 0;
 }
 
-int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
-                     struct cipu_error *error)
-{
-    return open_graph(graph, NULL, rest, card, error);
-}
-
-int native_card_open_rtl(const struct rtl_graph *graph, const char *rest, struct cipu_card **card,
-                         struct cipu_error *error)
-{
-    return open_graph(&graph->graph, graph, rest, card, error);
-}
-
-static int native_reset(struct cipu_card *base)
+int native_reset(struct cipu_card *base)
 {
     struct native_card *card = (struct native_card *)base;
     const struct native_graph *graph = card->graph;
@@ -285,8 +280,8 @@ static int native_reset(struct cipu_card *base)
             card->resets[i](card->blocks[i]);
         native_make_ready(card, i);
     }
-    if (card->lockstep)
-        lockstep_reset(card->lockstep);
+    if (card->engine->reset)
+        card->engine->reset(card);
     native_interrupt_reset(card);
     native_registers_reset(card);
     native_resume(card);

@@ -10,6 +10,9 @@
  * Other threads change what the card's thread looks at (mappings, eventfds, captures) by publishing the new thing and
  * waiting for native_synchronize: then the thread has begun a new round, or sleeps, and holds no pointer to the old
  * thing.
+ *
+ * Everything around the rounds (registers, doorbells, mappings, interrupts, ports, the thread) is the same for a card
+ * that runs its nodes in another way: struct native_engine.
  */
 #ifndef CIPU_NATIVE_H
 #define CIPU_NATIVE_H
@@ -20,7 +23,6 @@
 #include <stdint.h>
 
 #include "driver/card_ops.h"
-#include "driver/lockstep.h"
 #include "driver/native_graph.h"
 #include "driver/port.h"
 #include "hls/include/beat.h"
@@ -28,11 +30,22 @@
 #include "hls/include/fifo.h"
 #include "hls/include/host_ring.h"
 
-#define NATIVE_NODES_MAX 256u
-#define NATIVE_WORDS     (NATIVE_NODES_MAX / 64u)
-#define NATIVE_BUDGET    128u /* activations per visit: less is slower, more does not help */
+#define NATIVE_NODES_MAX    256u
+#define NATIVE_WORDS        (NATIVE_NODES_MAX / 64u)
+#define NATIVE_MAPPINGS_MAX 49152u
+#define NATIVE_BUDGET       128u /* activations per visit: less is slower, more does not help */
 
 struct native_card;
+struct signaller;
+
+/* How a card runs its nodes. The thread calls `sweep` in each round; 0 = nothing was done, the card may sleep. */
+struct native_engine {
+    const struct card_ops *ops;
+    int (*create)(struct native_card *card, struct cipu_error *error); /* the tasks stand; may be NULL, as the others */
+    unsigned (*sweep)(struct native_card *card);
+    void (*reset)(struct native_card *card); /* the thread stands still */
+    void (*destroy)(struct native_card *card);
+};
 
 struct native_task {
     unsigned (*run)(void *context, struct native_activity *activity, unsigned budget);
@@ -81,13 +94,14 @@ struct native_capture;
 struct native_card {
     struct cipu_card base;
     const struct native_graph *graph;
+    const struct native_engine *engine;
+    void *engine_state; /* the engine's */
     void *object;
     struct hls_fifo *fifo; /* the object's */
     uint8_t *slots;
     struct native_task *tasks;
     void **blocks; /* by node; the shell's own state, freed with the card */
     void (**resets)(void *block);
-    struct lockstep *lockstep; /* NULL = kernels run natively */
 
     /* The thread's own. */
     uint64_t ready[NATIVE_WORDS];
@@ -113,6 +127,7 @@ struct native_card {
 
     pthread_mutex_t lock; /* serialises the callers of card.h that change things */
     _Atomic(struct native_map_table *) map;
+    uint32_t window_mappings[CARD_FUNCTIONS]; /* of the map, by function; under lock */
 
     _Atomic uint32_t doorbell_value[DOORBELL_PAGES];
     _Atomic uint64_t doorbell_rung[NATIVE_PAGE_WORDS];
@@ -129,17 +144,21 @@ struct native_card {
     struct ring_setting ring_registers[RING_COUNT]; /* under settings_lock */
 
     struct native_vector vectors[CARD_VECTORS];
+    struct signaller *signaller, *latch_signaller; /* the thread's; under lock */
     struct port ports[CARD_PORTS];
     struct native_capture *_Atomic capture;
     uint8_t *memory; /* CARD_MEMORY_LINES of 64 bytes, zero pages until written; NULL without memory ports */
 };
 
-/* native.c; `rest` is the URI after the colon, driver/native_uri.h */
+/* native.c */
 int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
                      struct cipu_error *error);
-/* The same shell around kernels that are modules; `graph` outlives the card. */
-int native_card_open_rtl(const struct rtl_graph *graph, const char *rest, struct cipu_card **card,
-                         struct cipu_error *error);
+/* A card with another engine; its ops may be those below. */
+int native_engine_open(const struct native_engine *engine, const struct native_graph *graph, const char *rest,
+                       struct cipu_card **card, struct cipu_error *error);
+void native_close(struct cipu_card *base);
+int native_reset(struct cipu_card *base);
+size_t native_activity(struct cipu_card *base, struct cipu_kernel_activity *activity, size_t count);
 
 /* The FIFO of a shell instance's port; NULL if it is not connected. */
 struct hls_fifo *native_shell_fifo(const struct native_card *card, size_t node, const char *port);
@@ -150,6 +169,8 @@ void native_thread_stop(struct native_card *card);
 void native_wake(struct native_card *card);
 /* Returns when the thread cannot use anything any more that was unpublished before the call. */
 void native_synchronize(struct native_card *card);
+/* The native engine: visits every ready node. */
+unsigned native_sweep(struct native_card *card);
 /* Between them the thread stands still outside of any round. */
 void native_pause(struct native_card *card);
 void native_resume(struct native_card *card);
@@ -221,7 +242,7 @@ void native_register_write(struct cipu_card *base, uint32_t offset, uint32_t val
 void native_registers_reset(struct native_card *card);
 
 /* native_interrupt.c */
-void native_interrupt_init(struct native_card *card);
+int native_interrupt_init(struct native_card *card, struct cipu_error *error);
 void native_interrupt_free(struct native_card *card);
 int native_interrupt(struct cipu_card *base, uint32_t vector, int fd);
 void native_interrupt_reset(struct native_card *card);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interrupts: a vector is an eventfd, or, while it has none, a latch. */
+/* Interrupts: a vector is an eventfd, or, while it has none, a latch. The eventfds are shared with whoever gave them,
+ * so they are signalled in the way that cannot block (driver/signaller.h). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,39 +9,32 @@
 #include <unistd.h>
 
 #include "driver/native.h"
+#include "driver/signaller.h"
 
 struct interrupt_block {
     struct native_card *card;
     struct hls_fifo *request;
 };
 
-static void signal_fd(int fd)
-{
-    uint64_t one = 1;
-    if (write(fd, &one, sizeof one) < 0)
-        return; /* EAGAIN: the counter is full, the reader has not looked yet */
-}
-
 /* Either side may come first: whoever finds both a descriptor and the latch delivers. */
-static void deliver_latched(struct native_vector *vector)
+static void deliver_latched(struct native_vector *vector, struct signaller *signaller)
 {
     int fd = atomic_load(&vector->fd);
     if (fd >= 0 && atomic_exchange(&vector->latched, false))
-        signal_fd(fd);
+        signaller_add(signaller, fd);
 }
 
-static void raise_vector(struct native_vector *vector)
+static void raise_vector(struct native_vector *vector, struct signaller *signaller)
 {
     int fd = atomic_load(&vector->fd);
     if (fd >= 0) {
-        signal_fd(fd);
+        signaller_add(signaller, fd);
     } else {
         atomic_store(&vector->latched, true);
-        deliver_latched(vector);
+        deliver_latched(vector, signaller);
     }
 }
 
-/* Any other descriptor could block the card's thread or be a file of somebody else. */
 static bool is_eventfd(int fd)
 {
     char path[64], target[64];
@@ -63,16 +57,11 @@ int native_interrupt(struct cipu_card *base, uint32_t vector, int fd)
             return -EINVAL;
         if ((copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)
             return -errno;
-        int flags = fcntl(copy, F_GETFL);
-        if (flags < 0 || fcntl(copy, F_SETFL, flags | O_NONBLOCK) < 0) {
-            int code = -errno;
-            close(copy);
-            return code;
-        }
     }
     pthread_mutex_lock(&card->lock);
     int old = atomic_exchange(&card->vectors[vector].fd, copy);
-    deliver_latched(&card->vectors[vector]);
+    deliver_latched(&card->vectors[vector], card->latch_signaller);
+    signaller_flush(card->latch_signaller);
     if (old >= 0) {
         native_synchronize(card);
         close(old);
@@ -81,10 +70,17 @@ int native_interrupt(struct cipu_card *base, uint32_t vector, int fd)
     return 0;
 }
 
-void native_interrupt_init(struct native_card *card)
+int native_interrupt_init(struct native_card *card, struct cipu_error *error)
 {
     for (uint32_t i = 0; i < CARD_VECTORS; i++)
         atomic_store(&card->vectors[i].fd, -1);
+    int result = signaller_open(&card->signaller);
+    if (!result)
+        result = signaller_open(&card->latch_signaller);
+    if (result)
+        return cipu_fail(error, result, "native card: asynchronous I/O, which signals interrupts (fs.aio-max-nr): %s",
+                         strerror(-result));
+    return 0;
 }
 
 void native_interrupt_free(struct native_card *card)
@@ -92,6 +88,8 @@ void native_interrupt_free(struct native_card *card)
     for (uint32_t i = 0; i < CARD_VECTORS; i++)
         if (card->vectors[i].fd >= 0)
             close(card->vectors[i].fd);
+    signaller_close(card->signaller);
+    signaller_close(card->latch_signaller);
 }
 
 void native_interrupt_reset(struct native_card *card)
@@ -111,9 +109,10 @@ static unsigned run(void *context, struct native_activity *activity, unsigned bu
         uint32_t vector = request->vector;
         requests.index++;
         if (vector < CARD_VECTORS && vector != before)
-            raise_vector(&block->card->vectors[vector]);
+            raise_vector(&block->card->vectors[vector], block->card->signaller);
         before = vector;
     }
+    signaller_flush(block->card->signaller);
     hls_read_end(block->request, &requests);
     native_account(activity, done, false);
     return done;

@@ -13,8 +13,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
+#include "driver/host.h"
+#include "driver/memory_fd.h"
 #include "driver/native.h"
 
 #define PAGE_BYTES          4096u
@@ -142,26 +143,16 @@ const struct native_map_entry *native_map_find(struct native_card *card, uint64_
     return &table->entry[place];
 }
 
-/* Memory of file systems whose pages another process provides (FUSE, network) could stop the card's thread for ever. */
 static int check_file(int fd, off_t offset, uint64_t length, struct cipu_error *error)
 {
-    static const long trusted[] = {
-        0x01021994 /* tmpfs, memfd */, 0x958458f6 /* hugetlbfs */,   (long)0x858458f6 /* ramfs */, 0xef53 /* ext */,
-        0x58465342 /* xfs */,          (long)0x9123683e /* btrfs */,
-    };
     struct stat status;
-    struct statfs system;
-    if (fstat(fd, &status) < 0 || fstatfs(fd, &system) < 0)
+    if (fstat(fd, &status) < 0)
         return cipu_fail(error, -errno, "dma_map: descriptor %d: %s", fd, strerror(errno));
     if (!S_ISREG(status.st_mode))
         return cipu_fail(error, -EINVAL, "dma_map: descriptor %d is no memory file", fd);
-    bool known = false;
-    for (size_t i = 0; i < sizeof trusted / sizeof trusted[0]; i++)
-        known |= (unsigned long)system.f_type == (unsigned long)trusted[i];
-    if (!known)
+    if (!memory_fd_is_kernels(fd))
         return cipu_fail(error, -EINVAL,
-                         "dma_map: file system type 0x%lx, expected memory (tmpfs, hugetlbfs) or a disk's",
-                         (unsigned long)system.f_type);
+                         "dma_map: descriptor %d: expected a file in memory (tmpfs, hugetlbfs) or on a disk", fd);
     if (offset < 0 || (uint64_t)offset > (uint64_t)status.st_size || length > (uint64_t)(status.st_size - offset))
         return cipu_fail(error, -EINVAL, "dma_map: %llu bytes at %lld, but the file has %lld",
                          (unsigned long long)length, (long long)offset, (long long)status.st_size);
@@ -219,6 +210,22 @@ static int insert(struct native_card *card, size_t place, const struct native_ma
     return 0;
 }
 
+/* The process may have 65530 mappings by default (vm.max_map_count): a function has at most an eighth of what is free,
+ * so that none takes what others need. */
+static uint32_t *share_of(struct native_card *card, uint64_t iova)
+{
+    uint64_t window = iova >> CIPU_WINDOW_SHIFT;
+    return &card->window_mappings[window < CARD_FUNCTIONS ? window : CARD_FUNCTIONS - 1u];
+}
+
+static int check_share(struct native_card *card, uint64_t iova, size_t count, struct cipu_error *error)
+{
+    if (count < NATIVE_MAPPINGS_MAX && *share_of(card, iova) < (NATIVE_MAPPINGS_MAX - count) / 8u)
+        return 0;
+    return cipu_fail(error, -ENOSPC, "dma_map: the function has %u mappings, its share of %zu that are free",
+                     *share_of(card, iova), NATIVE_MAPPINGS_MAX - count);
+}
+
 int native_dma_map(struct cipu_card *base, int fd, off_t offset, uint64_t iova, uint64_t length, int protection,
                    struct cipu_error *error)
 {
@@ -238,8 +245,10 @@ int native_dma_map(struct cipu_card *base, int fd, off_t offset, uint64_t iova, 
         result = cipu_fail(error, -EEXIST, "dma_map: 0x%llx..0x%llx overlaps the mapping at 0x%llx",
                            (unsigned long long)iova, (unsigned long long)entry.last,
                            (unsigned long long)table->entry[place].iova);
-    else if ((result = insert(card, place, &entry)) < 0)
+    else if ((result = check_share(card, iova, count, error)) == 0 && (result = insert(card, place, &entry)) < 0)
         cipu_fail(error, result, "dma_map: %s", strerror(-result));
+    else if (result == 0)
+        ++*share_of(card, iova);
     pthread_mutex_unlock(&card->lock);
     if (result < 0)
         free_mapping(mapping);
@@ -264,6 +273,7 @@ static int remove_entry(struct native_card *card, uint64_t iova, uint64_t length
     native_synchronize(card);
     free(table);
     free_mapping(mapping);
+    --*share_of(card, iova);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "driver/native.h"
 
 #define FRAMES_PER_VISIT 64u
+#define FRAMES_PER_FLUSH 128u /* a flush may be a system call */
 #define WAKE_ROUNDS      4096u
 
 struct lane {
@@ -21,6 +22,7 @@ struct lane {
     uint8_t *buffer;
     uint32_t filled;
     bool inside, spoilt;
+    unsigned unflushed; /* frames */
 };
 
 struct port_block {
@@ -50,6 +52,20 @@ static bool next_frame(struct port_block *block, struct lane *lane, unsigned *fr
     return false;
 }
 
+/* Fewer than BEAT_BYTES: two moves that overlap cost less than a call. */
+static void copy_rest(uint8_t *to, const uint8_t *from, uint32_t bytes)
+{
+    if (bytes >= 32) {
+        memcpy(to, from, 32);
+        memcpy(to + bytes - 32, from + bytes - 32, 32);
+    } else if (bytes >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + bytes - 16, from + bytes - 16, 16);
+    } else {
+        memcpy(to, from, bytes);
+    }
+}
+
 static void fill_beat(const struct lane *lane, struct beat *beat)
 {
     uint32_t left = lane->length - lane->sent;
@@ -60,7 +76,7 @@ static void fill_beat(const struct lane *lane, struct beat *beat)
         memcpy(beat->data, lane->frame + lane->sent, BEAT_BYTES);
     } else {
         memset(beat->data, 0, BEAT_BYTES);
-        memcpy(beat->data, lane->frame + lane->sent, bytes);
+        copy_rest(beat->data, lane->frame + lane->sent, bytes);
     }
     struct beat_meta meta = {
         .bytes = (uint8_t)bytes, .last = left <= BEAT_BYTES, .error = left <= BEAT_BYTES && lane->lost};
@@ -122,11 +138,31 @@ static void finish_frame(struct port_block *block, struct lane *lane, bool error
         if (__builtin_expect(capture != NULL, 0))
             native_capture_frame(capture, lane->index, lane->buffer, lane->filled);
         port->ops->commit(port, lane->filled);
+        lane->unflushed++;
         port_count(&port->sent_packets, 1);
     } else {
         port_count(&port->send_dropped, 1);
     }
     lane->inside = false;
+}
+
+static void flush(struct lane *lane)
+{
+    lane->port->ops->flush(lane->port);
+    lane->unflushed = 0;
+}
+
+static void begin_frame(struct lane *lane)
+{
+    const struct port_ops *ops = lane->port->ops;
+    lane->buffer = ops->reserve(lane->port);
+    if (!lane->buffer && lane->unflushed) {
+        flush(lane);
+        lane->buffer = ops->reserve(lane->port);
+    }
+    lane->filled = 0;
+    lane->inside = true;
+    lane->spoilt = false;
 }
 
 static unsigned send(struct port_block *block, struct lane *lane, unsigned budget)
@@ -137,16 +173,12 @@ static unsigned send(struct port_block *block, struct lane *lane, unsigned budge
     for (; beats < budget && !hls_at_limit(&tx); beats++) {
         const struct beat *beat = hls_slot(&tx, HLS_SLOT_BYTES(struct beat));
         tx.index++;
-        if (!lane->inside) {
-            lane->buffer = port->ops->reserve(port);
-            lane->filled = 0;
-            lane->inside = true;
-            lane->spoilt = false;
-        }
+        if (!lane->inside)
+            begin_frame(lane);
         uint32_t bytes = beat->meta.bytes < BEAT_BYTES ? beat->meta.bytes : BEAT_BYTES;
         if (lane->filled + bytes > port->frame_max)
             lane->spoilt = true;
-        else if (lane->buffer && bytes == BEAT_BYTES)
+        else if (lane->buffer && lane->filled + BEAT_BYTES <= port->frame_max) /* the fast way; the rest is not sent */
             memcpy(lane->buffer + lane->filled, beat->data, BEAT_BYTES);
         else if (lane->buffer)
             memcpy(lane->buffer + lane->filled, beat->data, bytes);
@@ -155,8 +187,9 @@ static unsigned send(struct port_block *block, struct lane *lane, unsigned budge
             finish_frame(block, lane, beat->meta.error);
     }
     hls_read_end(lane->tx, &tx);
-    if (beats)
-        port->ops->flush(port);
+    /* Frames wait for company, but not for longer than until a visit without any. */
+    if (lane->unflushed >= FRAMES_PER_FLUSH || (lane->unflushed && !beats))
+        flush(lane);
     return beats;
 }
 

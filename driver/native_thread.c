@@ -21,7 +21,7 @@ static uint64_t now(clockid_t clock)
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-static unsigned sweep(struct native_card *card)
+unsigned native_sweep(struct native_card *card)
 {
     unsigned work = 0;
     for (unsigned word = 0; word < NATIVE_WORDS; word++) {
@@ -66,7 +66,7 @@ static unsigned run_round(struct native_card *card)
         native_make_ready(card, card->doorbell_node);
     if (card->port_node < NATIVE_NODES_MAX)
         native_make_ready(card, card->port_node);
-    return card->lockstep ? lockstep_round(card) : sweep(card);
+    return card->engine->sweep(card);
 }
 
 static void stand_still(struct native_card *card)

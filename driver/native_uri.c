@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* [name][?port0=SPEC&port1=SPEC&poll=adaptive|always&cpu=N&models=PATH] */
+/* [name][?port0=SPEC&port1=SPEC&poll=adaptive|always&cpu=N] */
 #include "driver/native_uri.h"
 
 #include <errno.h>
@@ -18,20 +18,16 @@ static int parse_cpu(const char *value, int *cpu, struct cipu_error *error)
     return 0;
 }
 
-static int take_text(char *to, size_t bytes, const char *key, const char *value, struct cipu_error *error)
-{
-    if (strlen(value) >= bytes)
-        return cipu_fail(error, -EINVAL, "card URI: %s is longer than %zu characters", key, bytes - 1);
-    memcpy(to, value, strlen(value) + 1);
-    return 0;
-}
-
 static int parse_option(const char *key, const char *value, struct native_uri *uri, struct cipu_error *error)
 {
-    if (strncmp(key, "port", 4) == 0 && key[4] >= '0' && key[4] < (char)('0' + CARD_PORTS) && !key[5])
-        return take_text(uri->port[key[4] - '0'], sizeof uri->port[0], key, value, error);
-    if (strcmp(key, "models") == 0)
-        return take_text(uri->models, sizeof uri->models, key, value, error);
+    if (strncmp(key, "port", 4) == 0 && key[4] >= '0' && key[4] < (char)('0' + CARD_PORTS) && !key[5]) {
+        char *spec = uri->port[key[4] - '0'];
+        if (strlen(value) >= sizeof uri->port[0])
+            return cipu_fail(error, -EINVAL, "card URI: %s is longer than %zu characters", key,
+                             sizeof uri->port[0] - 1);
+        memcpy(spec, value, strlen(value) + 1);
+        return 0;
+    }
     if (strcmp(key, "poll") == 0) {
         uri->poll_always = strcmp(value, "always") == 0;
         if (!uri->poll_always && strcmp(value, "adaptive") != 0)
@@ -40,7 +36,7 @@ static int parse_option(const char *key, const char *value, struct native_uri *u
     }
     if (strcmp(key, "cpu") == 0)
         return parse_cpu(value, &uri->cpu, error);
-    return cipu_fail(error, -EINVAL, "card URI: unknown option '%s', expected port0, port1, poll, cpu or models", key);
+    return cipu_fail(error, -EINVAL, "card URI: unknown option '%s', expected port0, port1, poll or cpu", key);
 }
 
 int native_uri_parse(const char *rest, struct native_uri *uri, struct cipu_error *error)

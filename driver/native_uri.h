@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands behind "native:" or "rtl:" in a card's URI. */
+/* What stands behind "native:" in a card's URI. */
 #ifndef CIPU_NATIVE_URI_H
 #define CIPU_NATIVE_URI_H
 
@@ -10,7 +10,6 @@
 
 struct native_uri {
     char port[CARD_PORTS][256];
-    char models[256]; /* rtl: the library of models; empty = the one that belongs to the program */
     bool poll_always;
     int cpu; /* -1 = any */
 };

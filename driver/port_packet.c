@@ -1,56 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * packet:IFNAME: a raw socket on an interface (packet(7), Documentation/networking/packet_mmap.rst in the kernel's
- * source). Frames pass through rings shared with the kernel, without a system call for each: TPACKET_V2, because V3
- * holds frames back until a block is full or a timer runs out. Two sockets: the receiving one asks for virtio headers,
- * which say what checksum a sender on this machine left unfinished.
+ * packet:IFNAME[,receive=xdp]: an interface of this machine through sockets, without a system call for each frame. Which
+ * interface, whether it is there, and how frames pass (port_packet.h has the ways, and what is lost where one cannot be
+ * had).
  */
 #include <errno.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <linux/virtio_net.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "driver/port_packet.h"
-#include "hls/include/hls.h"
+
+#define BUSY_TRIES        200u /* the kernel frees a closed AF_XDP socket's queue a little later */
+#define BUSY_MICROSECONDS 500u
 
 struct packet_port {
     struct port_link link;
+    bool receive_xdp;
     int index; /* of the interface that the sockets are bound to; 0 = none */
-    struct packet_ring receive;
+    uint32_t frame_bytes;
+    struct packet_receiver receiver;
     struct packet_sender sender;
-    bool pending; /* frames wait for another flush */
+    unsigned busy; /* how often a queue was found busy in a row */
+    bool pending;  /* frames wait for another flush */
 };
-
-static uint32_t status_of(const struct tpacket2_hdr *header)
-{
-    return __atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE);
-}
-
-static void set_status(struct tpacket2_hdr *header, uint32_t status)
-{
-    __atomic_store_n(&header->tp_status, status, __ATOMIC_RELEASE);
-}
-
-static int open_receive(struct packet_port *state)
-{
-    struct packet_ring *ring = &state->receive;
-    struct packet_mreq promiscuous = {.mr_ifindex = state->link.index, .mr_type = PACKET_MR_PROMISC};
-    ring->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (ring->fd < 0)
-        return -errno;
-    int result;
-    if ((result = packet_option(ring->fd, PACKET_VERSION, TPACKET_V2)) < 0 ||
-        (result = packet_option(ring->fd, PACKET_VNET_HDR, 1)) < 0 ||
-        (result = packet_option(ring->fd, PACKET_IGNORE_OUTGOING, 1)) < 0)
-        return result;
-    if (setsockopt(ring->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof promiscuous) < 0)
-        return -errno;
-    return packet_ring_open(ring, PACKET_RX_RING, &state->link, ETH_P_ALL);
-}
 
 static void close_sender(struct packet_sender *sender)
 {
@@ -59,22 +33,51 @@ static void close_sender(struct packet_sender *sender)
     *sender = (struct packet_sender){.fd = -1};
 }
 
+static void close_receiver(struct packet_receiver *receiver)
+{
+    if (receiver->ops)
+        receiver->ops->close(receiver);
+    *receiver = (struct packet_receiver){0};
+}
+
+/* -EBUSY: worth another try soon. */
 static int open_sender(struct packet_port *state)
 {
     static const struct packet_sender_ops *const kinds[] = {&packet_send_xdp, &packet_send_ring};
     int result = -ENODEV;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && result < 0; i++) {
         close_sender(&state->sender);
+        if (result == -EBUSY && ++state->busy < BUSY_TRIES)
+            return result;
         state->sender.ops = kinds[i];
+        state->sender.receives = state->receive_xdp;
         result = kinds[i]->open(&state->sender, &state->link);
     }
+    state->busy = 0;
     return result;
+}
+
+static int open_receiver(struct port *port, struct cipu_error *error)
+{
+    struct packet_port *state = port->state;
+    struct packet_receiver *receiver = &state->receiver;
+    if (state->receive_xdp) {
+        struct cipu_error reason;
+        *receiver = (struct packet_receiver){.ops = &packet_receive_xdp, .port = port};
+        if (receiver->ops->open(receiver, &state->link, &state->sender, &reason) == 0)
+            return 0;
+        cipu_warn("port packet:%s: receives by AF_PACKET, receive=xdp is not to be had: %s", state->link.name,
+                  reason.text);
+        close_receiver(receiver);
+    }
+    *receiver = (struct packet_receiver){.ops = &packet_receive_ring, .port = port};
+    return receiver->ops->open(receiver, &state->link, &state->sender, error);
 }
 
 static void unbind(struct port *port)
 {
     struct packet_port *state = port->state;
-    packet_ring_close(&state->receive);
+    close_receiver(&state->receiver);
     close_sender(&state->sender);
     state->index = 0;
     state->pending = false;
@@ -84,34 +87,58 @@ static void unbind(struct port *port)
 static int bind_to_link(struct port *port, struct cipu_error *error)
 {
     struct packet_port *state = port->state;
-    int result = open_receive(state);
-    if (result == 0)
-        result = open_sender(state);
-    if (result == 0)
-        result = port_watch(port, state->receive.fd);
+    struct cipu_error reason;
+    int result = open_sender(state);
+    if (result < 0)
+        cipu_fail(&reason, result, "%s", strerror(-result));
+    else
+        result = open_receiver(port, &reason);
     if (result < 0) {
         unbind(port);
-        return cipu_fail(error, result, "port packet:%s: %s", state->link.name, strerror(-result));
+        port->attention = result == -EBUSY;
+        return cipu_fail(error, result, "port packet:%s: %s", state->link.name, reason.text);
     }
     state->index = state->link.index;
+    state->frame_bytes = packet_frame_bytes(state->link.mtu);
     port->frame_max = state->sender.frame_max;
     atomic_store(&port->link, state->link.up);
     return 0;
 }
 
+static int parse(struct packet_port *state, char *argument, const char **name, struct cipu_error *error)
+{
+    *name = strsep(&argument, ",");
+    if (!argument)
+        return 0;
+    state->receive_xdp = strcmp(argument, "receive=xdp") == 0;
+    return state->receive_xdp ? 0
+                              : cipu_fail(error, -EINVAL, "port packet:%s: option '%s', expected receive=xdp", *name,
+                                          argument);
+}
+
 static int packet_open(struct port *port, const char *argument, struct cipu_error *error)
 {
     struct packet_port *state = calloc(1, sizeof *state);
-    if (!state)
-        return -ENOMEM;
+    char *copy = strdup(argument);
+    const char *name;
+    if (!state || !copy) {
+        free(state);
+        free(copy);
+        return cipu_fail(error, -ENOMEM, "port packet: out of memory");
+    }
     port->state = state;
-    state->receive.fd = state->sender.fd = -1;
-    int result = port_link_open(&state->link, port, argument, error);
+    state->link.fd = state->sender.fd = -1;
+    int result = parse(state, copy, &name, error);
+    if (result == 0)
+        result = port_link_open(&state->link, port, name, error);
+    if (result == 0 && !state->link.index)
+        result = cipu_fail(error, -ENODEV, "port packet:%s: there is no such interface", name);
+    free(copy);
     if (result < 0)
         return result;
-    if (!state->link.index)
-        return cipu_fail(error, -ENODEV, "port packet:%s: there is no such interface", argument);
-    return bind_to_link(port, error);
+    while ((result = bind_to_link(port, error)) == -EBUSY)
+        usleep(BUSY_MICROSECONDS);
+    return result;
 }
 
 static void packet_close(struct port *port)
@@ -124,88 +151,17 @@ static void packet_close(struct port *port)
     free(state);
 }
 
-/* RFC 1071 */
-static uint16_t internet_checksum(const uint8_t *data, uint32_t length)
+static bool packet_receive(struct port *port, const uint8_t **frame, uint32_t *length)
 {
-    uint64_t sum = 0;
-    for (; length >= 4; data += 4, length -= 4) {
-        uint32_t word;
-        memcpy(&word, data, 4);
-        sum += word;
-    }
-    uint8_t rest[4] = {0};
-    memcpy(rest, data, length);
-    uint32_t word;
-    memcpy(&word, rest, 4);
-    sum += word;
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
-/* The checksum that the sender left to its hardware; false if the header is out of bounds. */
-static bool finish_checksum(uint8_t *frame, uint32_t length, const struct virtio_net_hdr *header)
-{
-    if (!(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
-        return true;
-    uint32_t start = header->csum_start, place = start + header->csum_offset;
-    if (start >= length || place + 2 > length)
-        return false;
-    uint16_t sum = internet_checksum(frame + start, length - start);
-    memcpy(frame + place, &sum, sizeof sum);
-    return true;
-}
-
-/* The kernel takes a frame's VLAN tag out of it; there is room before the frame to put it back. */
-static uint8_t *restore_vlan(uint8_t *frame, uint32_t *length, const struct tpacket2_hdr *header)
-{
-    if (!(header->tp_status & TP_STATUS_VLAN_VALID))
-        return frame;
-    memmove(frame - 4, frame, 2 * ETH_ALEN);
-    frame -= 4;
-    hls_put_be16(frame + 12, header->tp_status & TP_STATUS_VLAN_TPID_VALID ? header->tp_vlan_tpid : ETH_P_8021Q);
-    hls_put_be16(frame + 14, header->tp_vlan_tci);
-    *length += 4;
-    return frame;
-}
-
-/* False: a frame that is cut, or larger than any wire's because its sender left the segmentation to hardware. */
-static bool take_frame(struct tpacket2_hdr *header, const uint8_t **frame, uint32_t *length)
-{
-    struct virtio_net_hdr offload;
-    uint8_t *data = (uint8_t *)header + header->tp_mac;
-    if (header->tp_snaplen < header->tp_len || header->tp_len < ETH_HLEN)
-        return false;
-    memcpy(&offload, data - sizeof offload, sizeof offload);
-    if (offload.gso_type != VIRTIO_NET_HDR_GSO_NONE || !finish_checksum(data, header->tp_len, &offload))
-        return false;
-    *length = header->tp_len;
-    *frame = restore_vlan(data, length, header);
-    return true;
+    struct packet_port *state = port->state;
+    return state->index && state->receiver.ops->receive(&state->receiver, frame, length);
 }
 
 static void packet_release(struct port *port)
 {
     struct packet_port *state = port->state;
-    if (!state->receive.memory)
-        return;
-    set_status(packet_ring_frame(&state->receive), TP_STATUS_KERNEL);
-    state->receive.next++;
-}
-
-static bool packet_receive(struct port *port, const uint8_t **frame, uint32_t *length)
-{
-    struct packet_port *state = port->state;
-    while (state->receive.memory) {
-        struct tpacket2_hdr *header = packet_ring_frame(&state->receive);
-        if (!(status_of(header) & TP_STATUS_USER))
-            return false;
-        if (take_frame(header, frame, length))
-            return true;
-        port_count(&port->received_dropped, 1);
-        packet_release(port);
-    }
-    return false;
+    if (state->index)
+        state->receiver.ops->release(&state->receiver);
 }
 
 static uint8_t *packet_reserve(struct port *port)
@@ -228,40 +184,35 @@ static void packet_flush(struct port *port)
         state->pending = !state->sender.ops->flush(&state->sender);
 }
 
-/* A card with frames that a live interface has not taken stays awake. */
+/* A card with frames that a live interface has not taken, or with a port that waits for its queue, stays awake. */
 static bool packet_arm(struct port *port)
 {
     struct packet_port *state = port->state;
     packet_flush(port);
-    return state->pending && state->link.up;
+    return port->attention || (state->pending && state->link.up);
 }
 
-static void count_kernel_drops(struct port *port)
+/* An interface that goes down leaves ENETDOWN, which stays readable until it is fetched. */
+static void look(struct port *port)
 {
     struct packet_port *state = port->state;
-    struct tpacket_stats stats;
-    socklen_t length = sizeof stats;
-    if (state->receive.fd >= 0 && getsockopt(state->receive.fd, SOL_PACKET, PACKET_STATISTICS, &stats, &length) == 0 &&
-        stats.tp_drops)
-        port_count(&port->received_dropped, stats.tp_drops);
+    int code;
+    socklen_t length = sizeof code;
+    if (!state->index)
+        return;
+    getsockopt(state->sender.fd, SOL_SOCKET, SO_ERROR, &code, &length);
+    port_count(&port->received_dropped, state->receiver.ops->look(&state->receiver));
+    packet_flush(port);
 }
 
 static bool packet_wake(struct port *port)
 {
     struct packet_port *state = port->state;
-    int code;
-    socklen_t length = sizeof code;
-    /* An interface that goes down leaves ENETDOWN, which stays readable until it is fetched. */
-    if (state->index) {
-        getsockopt(state->receive.fd, SOL_SOCKET, SO_ERROR, &code, &length);
-        getsockopt(state->sender.fd, SOL_SOCKET, SO_ERROR, &code, &length);
-    }
-    count_kernel_drops(port);
-    packet_flush(port);
-    if (!port_link_changed(&state->link))
+    look(port);
+    if (!port_link_changed(&state->link) && !state->busy)
         return false;
     bool other = state->index && (state->link.index != state->index ||
-                                  packet_frame_bytes(state->link.mtu) != state->receive.frame_bytes);
+                                  packet_frame_bytes(state->link.mtu) != state->frame_bytes);
     if (other)
         unbind(port);
     if (!state->index && state->link.index)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a packet: port sends. AF_XDP sockets (Documentation/networking/af_xdp.rst in the kernel's source) cost the kernel
- * about a third less for each frame than AF_PACKET's ring, but take small frames only and one socket for each
- * interface; where one cannot be had, the ring sends.
+ * The two ways in which a packet: port receives and sends.
+ *
+ * Receiving: AF_PACKET's ring sees a copy of every frame and what the kernel knows of it (VLAN tag, unfinished
+ * checksum); AF_XDP takes every frame before the kernel's stack does, for about half the work.
+ * Sending: AF_XDP costs the kernel about a third less for each frame than AF_PACKET's ring, but takes small frames only
+ * and one socket for each queue; where one cannot be had, the ring sends.
  */
 #ifndef CIPU_PORT_PACKET_H
 #define CIPU_PORT_PACKET_H
@@ -36,12 +39,36 @@ struct packet_sender_ops {
 
 struct packet_sender {
     const struct packet_sender_ops *ops; /* NULL = not open */
+    bool receives;                       /* its socket shall be able to receive too; set before open */
     int fd;
     uint32_t frame_max;
     void *state;
 };
 
 extern const struct packet_sender_ops packet_send_xdp, packet_send_ring;
+
+struct packet_receiver;
+
+struct packet_receiver_ops {
+    /* Binds to the interface and watches it for the port; negative errno with a message. Close is called in either
+     * case. The sender, which is open, stays so for longer. */
+    int (*open)(struct packet_receiver *receiver, const struct port_link *link, struct packet_sender *sender,
+                struct cipu_error *error);
+    void (*close)(struct packet_receiver *receiver);
+    /* The next frame, valid until release; frames that no wire could have brought are dropped and counted. */
+    bool (*receive)(struct packet_receiver *receiver, const uint8_t **frame, uint32_t *length);
+    void (*release)(struct packet_receiver *receiver);
+    /* Fetches what error the interface left with the sockets; returns how many frames the kernel has dropped since. */
+    uint32_t (*look)(struct packet_receiver *receiver);
+};
+
+struct packet_receiver {
+    const struct packet_receiver_ops *ops; /* NULL = not open */
+    struct port *port;
+    void *state;
+};
+
+extern const struct packet_receiver_ops packet_receive_xdp, packet_receive_ring;
 
 /* A ring of an AF_PACKET socket, mapped. */
 struct packet_ring {
@@ -55,6 +82,7 @@ struct packet_ring {
 int packet_ring_open(struct packet_ring *ring, int option, const struct port_link *link, uint16_t protocol);
 void packet_ring_close(struct packet_ring *ring);
 int packet_option(int fd, int option, int value);
+int packet_promiscuous(int fd, const struct port_link *link);
 
 static inline struct tpacket2_hdr *packet_ring_frame(const struct packet_ring *ring)
 {

@@ -18,6 +18,12 @@ int packet_option(int fd, int option, int value)
     return setsockopt(fd, SOL_PACKET, option, &value, sizeof value) < 0 ? -errno : 0;
 }
 
+int packet_promiscuous(int fd, const struct port_link *link)
+{
+    struct packet_mreq promiscuous = {.mr_ifindex = link->index, .mr_type = PACKET_MR_PROMISC};
+    return setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof promiscuous) < 0 ? -errno : 0;
+}
+
 int packet_ring_open(struct packet_ring *ring, int option, const struct port_link *link, uint16_t protocol)
 {
     ring->frame_bytes = packet_frame_bytes(link->mtu);

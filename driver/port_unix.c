@@ -11,7 +11,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#include "driver/signaller.h"
 
 #define ENTRY_ALIGN 64u
 #define WRAP        UINT32_MAX /* instead of a length: the next entry is at the ring's beginning */
@@ -110,9 +113,8 @@ static void unix_flush(struct port *port)
     /* Sequentially consistent, as in arm: either the peer sees the frames before it sleeps, or it is seen asleep. */
     atomic_store(&cable->send->tail, cable->tail);
     if (atomic_load(&cable->send->asleep) && atomic_exchange(&cable->send->asleep, 0)) {
-        uint64_t one = 1;
-        if (write(cable->peer_wake, &one, sizeof one) < 0)
-            return; /* EAGAIN: it is readable already */
+        signaller_add(cable->signaller, cable->peer_wake);
+        signaller_flush(cable->signaller);
     }
 }
 
@@ -129,10 +131,12 @@ static bool unix_wake(struct port *port)
 {
     struct cable *cable = port->state;
     uint64_t count;
+    const struct iovec part = {&count, sizeof count};
     if (cable->receive)
         atomic_store_explicit(&cable->receive->asleep, 0, memory_order_relaxed);
-    if (cable->own_wake >= 0 && read(cable->own_wake, &count, sizeof count) < 0)
-        count = 0;
+    /* O_NONBLOCK is as much the peer's as ours. */
+    if (cable->own_wake >= 0 && preadv2(cable->own_wake, &part, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
+        cable->broken = true;
     return cable_link_check(port);
 }
 
@@ -143,6 +147,10 @@ static int unix_open(struct port *port, const char *argument, struct cipu_error 
         return -ENOMEM;
     port->state = cable;
     cable->listener = cable->peer = cable->own_wake = cable->peer_wake = -1;
+    int result = signaller_open(&cable->signaller);
+    if (result)
+        return cipu_fail(error, result, "port unix:%s: asynchronous I/O (fs.aio-max-nr): %s", argument,
+                         strerror(-result));
     return cable_link_open(port, argument, error);
 }
 
@@ -150,8 +158,10 @@ static void unix_close(struct port *port)
 {
     if (!port->state)
         return;
+    struct cable *cable = port->state;
     cable_link_close(port);
-    free(port->state);
+    signaller_close(cable->signaller);
+    free(cable);
 }
 
 const struct port_ops port_unix = {

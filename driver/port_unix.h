@@ -27,6 +27,8 @@ struct cable_entry {
 #define CABLE_DATA_OFFSET 4096u
 #define CABLE_BYTES       (CABLE_DATA_OFFSET + 2u * CABLE_RING_BYTES)
 
+struct signaller;
+
 struct cable {
     struct sockaddr_un address;
     struct stat socket; /* the listening socket's file, so that only it is removed */
@@ -36,7 +38,8 @@ struct cable {
     struct cable_ring *receive, *send;
     uint8_t *receive_data, *send_data;
     uint32_t head, tail, step;
-    int own_wake, peer_wake; /* eventfds */
+    int own_wake, peer_wake; /* eventfds, which the peer has as well */
+    struct signaller *signaller;
 };
 
 int cable_link_open(struct port *port, const char *path, struct cipu_error *error);

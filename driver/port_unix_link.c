@@ -157,8 +157,6 @@ static bool greet(struct port *port)
         return count == 0;
     cable->peer_wake = fds[1];
     cable->own_wake = fds[2];
-    for (int i = 1; i < CABLE_FDS; i++)
-        fcntl(fds[i], F_SETFL, O_NONBLOCK);
     int result = plug_in(port, fds[0], false);
     close(fds[0]);
     return result == 0;

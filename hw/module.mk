@@ -35,9 +35,20 @@ $(HW)/verilated.o: $(VERILATOR_INCLUDE)/verilated.cpp $(VERILATOR_INCLUDE)/veril
 	$(Q)printf '#include "%s"\n' $^ > $(@:.o=.cpp)
 	$(Q)$(CXX) -std=c++17 -O2 -w -pthread -I$(VERILATOR_INCLUDE) -I$(VERILATOR_INCLUDE)/vltstd -c -o $@ $(@:.o=.cpp)
 
+# For programs with the rtl card: sources, because card.c finds it only when it is linked in.
+RTL_CARD := $(wildcard driver/rtl/*.c)
 define rtl_test
 $(B)/test/$(strip $(1)): $(call models,$(4)) $(HW)/verilated.o
 $(call test,$(1),$(2),$(3) cipu-hw-sim,$(call models,$(4)) $(HW)/verilated.o -lstdc++ -lm $(5))
 endef
 
 $(eval $(call library,cipu-hw-sim,$(wildcard hw/platform/sim/*.c)))
+
+# The modules of the rtl card's shell.
+DMA_READ := round_robin stream_fifo dma_segment dma_collect dma_split dma_slots dma_gather dma_read
+DMA_WRITE := round_robin stream_fifo dma_segment dma_split dma_done dma_scatter dma_write
+$(eval $(call verilated,dma_read,dma_read,$(DMA_READ)))
+$(eval $(call verilated,dma_write,dma_write,$(DMA_WRITE)))
+CARD_MEMORY := round_robin stream_fifo memory_apply memory_fetch memory_store card_memory
+$(eval $(call verilated,card_memory,card_memory,$(CARD_MEMORY)))
+CARD_MODELS := dma_read dma_write card_memory

@@ -82,6 +82,11 @@ static void on_reload(evutil_socket_t number, short what, void *context)
     daemon_reload(&program->daemon);
 }
 
+static void on_card_warning(const char *text)
+{
+    log_warning(text, NULL);
+}
+
 static void on_client_closed(void *context, void *connection)
 {
     daemon_capture_release(context, connection);
@@ -155,6 +160,7 @@ static int serve(struct config *config, const char *path)
         config_free(config);
         return EXIT_FAILURE;
     }
+    cipu_on_warning(on_card_warning);
     int result = open_all(&program, config, &error);
     if (result == 0) {
         log_info("ready", "version=%s\tcard=%s\trpc=%s\tmetrics=%s", CIPU_VERSION, config->card, config->rpc,

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 include $(sort $(wildcard runtime/*/module.mk))
-$(eval $(call program,cipud,runtime/cipud.c,cipu-rpc cipu-json-rpc cipu-daemon cipu-config cipu-frontend cipu-device \
-    cipu-net cipu-packet cipu-driver,-ljansson -levent -lyaml -lpcap))
+CIPUD_LIBS := cipu-rpc cipu-json-rpc cipu-daemon cipu-config cipu-frontend cipu-device cipu-net cipu-packet cipu-driver
+CIPUD_LDLIBS := -ljansson -levent -lyaml -lpcap
+$(eval $(call program,cipud,runtime/cipud.c,$(CIPUD_LIBS),$(CIPUD_LDLIBS)))

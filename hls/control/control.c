@@ -83,7 +83,7 @@ ARBITER(control, struct control_state *state, STREAM_IN_COND(struct ring_work, c
     STREAM_OPEN(struct ring_work, finished, completion);
     if (state->route == CONTROL_COMPLETE) {
         HLS_COPY(finished->data, &state->held, sizeof state->held);
-        ring_entry_fill(finished, 1, 1, 0);
+        ring_entry_fill(finished, RING_SOURCE_ALONE, 1, 1, 0);
         STREAM_PUSH(struct ring_work, finished, completion);
     } else if (ready != 0) {
         uint32_t pick = arbiter_pick(ready, state->last);
@@ -100,7 +100,7 @@ ARBITER(control, struct control_state *state, STREAM_IN_COND(struct ring_work, c
             CONTROL_TAKE(rx_used_done);
         else
             CONTROL_TAKE(filter_done);
-        ring_entry_fill(finished, 1, 1, 0);
+        ring_entry_fill(finished, RING_SOURCE_ALONE, 1, 1, 0);
         STREAM_PUSH(struct ring_work, finished, completion);
     }
 

@@ -7,6 +7,13 @@ struct event_post_state {
     uint32_t last; /* input that was served last */
 };
 
+#define EVENT_POST_TAKE(port)                                     \
+    do {                                                          \
+        STREAM_READ(struct event_entry, event, port);             \
+        HLS_COPY(entry->data, event, sizeof *event);              \
+        source = ring_source(ENDPOINT_FUNCTION, event->function); \
+    } while (0)
+
 ARBITER(event_post, struct event_post_state *state, STREAM_IN_COND(struct event_entry, tx),
         STREAM_IN_COND(struct event_entry, tx_packet), STREAM_IN_COND(struct event_entry, tx_used),
         STREAM_IN_COND(struct event_entry, rx), STREAM_IN_COND(struct event_entry, rx_used),
@@ -21,23 +28,18 @@ ARBITER(event_post, struct event_post_state *state, STREAM_IN_COND(struct event_
     uint32_t pick = arbiter_pick(ready, state->last);
     state->last = pick;
     STREAM_OPEN(struct ring_work, entry, out);
-    if (pick == 1u) {
-        STREAM_READ(struct event_entry, event, tx);
-        HLS_COPY(entry->data, event, sizeof *event);
-    } else if (pick == 2u) {
-        STREAM_READ(struct event_entry, event, tx_packet);
-        HLS_COPY(entry->data, event, sizeof *event);
-    } else if (pick == 4u) {
-        STREAM_READ(struct event_entry, event, rx);
-        HLS_COPY(entry->data, event, sizeof *event);
-    } else if (pick == 8u) {
-        STREAM_READ(struct event_entry, event, tx_used);
-        HLS_COPY(entry->data, event, sizeof *event);
-    } else {
-        STREAM_READ(struct event_entry, event, rx_used);
-        HLS_COPY(entry->data, event, sizeof *event);
-    }
-    ring_entry_fill(entry, 1, 1, 0);
+    uint8_t source;
+    if (pick == 1u)
+        EVENT_POST_TAKE(tx);
+    else if (pick == 2u)
+        EVENT_POST_TAKE(tx_packet);
+    else if (pick == 4u)
+        EVENT_POST_TAKE(rx);
+    else if (pick == 8u)
+        EVENT_POST_TAKE(tx_used);
+    else
+        EVENT_POST_TAKE(rx_used);
+    ring_entry_fill(entry, source, 1, 1, 0);
     STREAM_PUSH(struct ring_work, entry, out);
     STEP_END;
 }

@@ -36,9 +36,9 @@ struct dma_request {
     uint8_t reserved[10];
 };
 
-/* Read data is `struct beat` with meta.bytes, last, error and, in the first beat, length (at most 65535) and source_id =
- * tag. Segments that are refused deliver zeros, as do those pages (4 KiB) of others that fail, and set meta.error in the
- * packet's last beat. */
+/* Read data is `struct beat` with meta.bytes, last, error and, in the first beat, length (at most 65535) and source_id
+ * = tag. Segments that are refused deliver zeros, as do those pages (4 KiB) of others that fail, and set meta.error in
+ * the packet's last beat. */
 
 /* One per write request with DMA_LAST, after all requests of the packet. */
 struct dma_done {

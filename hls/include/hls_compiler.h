@@ -20,7 +20,7 @@ struct hls_port;
 #define STEP_END           return 1
 
 #define HLS_STREAM(kind, type, name) \
-    struct hls_port *name __attribute__((annotate(kind, (uint32_t)sizeof(type), #type)))
+    struct hls_port *name __attribute__((annotate(kind, (uint32_t)sizeof(type), #type, #name)))
 #define STREAM_IN(type, name)      HLS_STREAM("hls.in", type, name)
 #define STREAM_IN_COND(type, name) HLS_STREAM("hls.in_cond", type, name)
 #define STREAM_OUT(type, name)     HLS_STREAM("hls.out", type, name)

@@ -10,6 +10,9 @@
  *
  * A record is one entry, or, for packets, a packet_entry followed by its data in whole entries. The card never waits
  * for the host: what does not fit is dropped as a whole record and counted (struct ring_index.dropped).
+ *
+ * Of PUNT and EVENT each source (a function, a port) has a fair share, so that one which provokes many records takes
+ * nothing from the others; what it loses is told in its next record (packet_entry.dropped, event_entry.dropped).
  */
 #ifndef CIPU_HOST_RING_H
 #define CIPU_HOST_RING_H
@@ -32,9 +35,8 @@ enum host_ring {
 
 /* The ring's index line in host memory, written by the card. */
 struct ring_index {
-    uint32_t index; /* consumer (COMMAND, INJECT) or producer (others) */
-    uint32_t
-        dropped; /* records dropped because the ring was full; COMMAND, INJECT: doorbells that contradict the ring */
+    uint32_t index;   /* consumer (COMMAND, INJECT) or producer (others) */
+    uint32_t dropped; /* records dropped for want of room; COMMAND, INJECT: doorbells that contradict the ring */
     uint8_t reserved[56];
 };
 
@@ -175,7 +177,8 @@ struct packet_entry {
     uint16_t source_id;
     uint16_t reserved;
     uint32_t action; /* INJECT: index of the action to apply instead of a lookup, or INJECT_LOOKUP */
-    uint8_t reserved2[52];
+    uint8_t reserved2[48];
+    uint32_t dropped; /* PUNT: packets of this source that found no room since the ring was enabled */
 };
 
 #define INJECT_LOOKUP 0xffffffffu
@@ -238,8 +241,12 @@ struct event_entry {
     uint16_t queue;
     uint64_t address;    /* what was refused, if an address; else the offending value */
     uint16_t generation; /* EVENT_QUEUE_STOPPED: of the queue's setting, so that an event of an earlier one is known */
-    uint8_t reserved[46];
+    uint8_t reserved[42];
+    uint32_t dropped; /* events of this function that found no room since the ring was enabled */
 };
+
+/* Where a record's first entry tells it. */
+#define RING_DROPPED_OFFSET 60u
 
 static_assert(sizeof(struct ring_index) == 64, "one line");
 static_assert(sizeof(struct ring_setting) == 32, "ring setting");
@@ -249,5 +256,8 @@ static_assert(sizeof(struct queue_setting) == 48, "fits a command");
 static_assert(sizeof(struct filter_setting) == 48, "fits a command");
 static_assert(sizeof(struct packet_entry) == 64, "one entry");
 static_assert(sizeof(struct event_entry) == 64, "one entry");
+static_assert(offsetof(struct packet_entry, dropped) == RING_DROPPED_OFFSET &&
+                  offsetof(struct event_entry, dropped) == RING_DROPPED_OFFSET,
+              "one place in all records");
 
 #endif

@@ -26,15 +26,34 @@ struct ring_work {
     uint8_t last;     /* to the host: closes the record */
     uint8_t error;    /* with last: the record must not reach the host */
     uint8_t more;     /* another entry follows at once: the index may wait for it; set by ring_merge */
-    uint8_t reserved[6];
+    uint8_t source;   /* to the host: whose record it is; RING_SOURCE_* */
+    uint8_t reserved[5];
 };
 
 static_assert(sizeof(struct ring_work) == 80, "ring work is 80 bytes");
 
+/* Sources of records to the host, each with its fair share of the ring. */
+#define RING_SOURCE_ALONE    0u                                      /* the ring has no other: no share */
+#define RING_SOURCE_FUNCTION 1u                                      /* + function */
+#define RING_SOURCE_PORT     (RING_SOURCE_FUNCTION + CARD_FUNCTIONS) /* + port */
+#define RING_SOURCE_HOST     (RING_SOURCE_PORT + CARD_PORTS)         /* what the host itself injected */
+#define RING_SOURCES         256u
+
 /* Tag of index writes that raise no interrupt; other tags are vectors. */
 #define RING_TAG_QUIET 0xffffu
 
-HLS_INLINE void ring_entry_fill(struct ring_work *work, uint32_t entries, uint32_t last, uint32_t error)
+HLS_INLINE uint8_t ring_source(uint32_t endpoint, uint32_t id)
+{
+    uint32_t source = RING_SOURCE_HOST;
+    if (endpoint == ENDPOINT_FUNCTION)
+        source = RING_SOURCE_FUNCTION + (id & (CARD_FUNCTIONS - 1u));
+    else if (endpoint == ENDPOINT_PORT)
+        source = RING_SOURCE_PORT + (id & (CARD_PORTS - 1u));
+    return (uint8_t)source;
+}
+
+HLS_INLINE void ring_entry_fill(struct ring_work *work, uint32_t source, uint32_t entries, uint32_t last,
+                                uint32_t error)
 {
     work->value = 0;
     work->entries = (uint16_t)entries;
@@ -42,6 +61,7 @@ HLS_INLINE void ring_entry_fill(struct ring_work *work, uint32_t entries, uint32
     work->last = (uint8_t)last;
     work->error = (uint8_t)error;
     work->more = 0;
+    work->source = (uint8_t)source;
     HLS_ZERO(work->reserved, sizeof work->reserved);
 }
 

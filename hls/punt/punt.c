@@ -9,6 +9,7 @@
 struct punt_state {
     struct beat held;
     uint8_t holding;
+    uint8_t source; /* of the packet */
 };
 
 STEP(punt, struct punt_state *state, STREAM_IN_COND(struct beat, in), STREAM_OUT(struct ring_work, out))
@@ -17,7 +18,7 @@ STEP(punt, struct punt_state *state, STREAM_IN_COND(struct beat, in), STREAM_OUT
     STREAM_OPEN(struct ring_work, entry, out);
     if (state->holding) {
         HLS_COPY(entry->data, state->held.data, RING_ENTRY_BYTES);
-        ring_entry_fill(entry, 0, state->held.meta.last, state->held.meta.error);
+        ring_entry_fill(entry, state->source, 0, state->held.meta.last, state->held.meta.error);
     }
     if (!state->holding || !state->held.meta.last) {
         STREAM_READ(struct beat, beat, in);
@@ -29,7 +30,9 @@ STEP(punt, struct punt_state *state, STREAM_IN_COND(struct beat, in), STREAM_OUT
             header.source = beat->meta.source;
             header.source_id = beat->meta.source_id;
             HLS_COPY(entry->data, &header, sizeof header);
-            ring_entry_fill(entry, 1u + (beat->meta.length + RING_ENTRY_BYTES - 1u) / RING_ENTRY_BYTES, 0, 0);
+            state->source = ring_source(beat->meta.source, beat->meta.source_id);
+            ring_entry_fill(entry, state->source, 1u + (beat->meta.length + RING_ENTRY_BYTES - 1u) / RING_ENTRY_BYTES,
+                            0, 0);
         }
         HLS_COPY(&state->held, beat, sizeof state->held);
         state->holding = 1;

@@ -69,7 +69,7 @@ STEP(ring_fetch, struct ring_fetch_state *state, STREAM_IN_COND(struct ring_work
         STREAM_READ(struct beat, beat, data);
         STREAM_OPEN(struct ring_work, entry, out);
         HLS_COPY(entry->data, beat->data, RING_ENTRY_BYTES);
-        ring_entry_fill(entry, 0, 1, 0);
+        ring_entry_fill(entry, RING_SOURCE_ALONE, 0, 1, 0);
         STREAM_PUSH(struct ring_work, entry, out);
         state->reading--;
         state->consumer++;

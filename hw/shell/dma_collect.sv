@@ -28,27 +28,33 @@ module dma_collect #(
   localparam int SEGMENT_BITS = 64 + 17 + 1;
   localparam int PACKET_BITS = COUNT + 16 + 16 + 1;
 
-  // Padding and the function are of no use here.
+  logic window, last, refused, overflow;
+  logic [63:0] address;
+  logic [16:0] request_bytes;
+  logic [15:0] request_tag;
   // verilator lint_off UNUSEDSIGNAL
-  cipu::dma_request_t request;
+  logic [15:0] issuer;
   // verilator lint_on UNUSEDSIGNAL
-  assign request = request_data;
-
-  logic window, last, refused, valid_length, overflow;
-  assign window = (request.flags & cipu::DMA_WINDOW) != 0;
-  assign last = (request.flags & cipu::DMA_LAST) != 0;
-  assign valid_length = request.length >= 1 && request.length <= 65536;
-  assign refused = !valid_length || (request.flags & cipu::DMA_REFUSED) != 0;
+  dma_segment segment (
+      .request_data,
+      .window,
+      .last,
+      .refused,
+      .address,
+      .bytes(request_bytes),
+      .tag(request_tag),
+      .issuer
+  );
 
   logic [COUNT-1:0] count;  // segments of the packet so far
   logic [16:0] total, total_next, bytes;
   logic [17:0] sum;
   logic [15:0] tag, tag_next;
   assign overflow = count == COUNT'(SEGMENTS);
-  assign bytes = valid_length ? request.length[16:0] : 17'd1;
+  assign bytes = request_bytes == 0 ? 17'd1 : request_bytes;
   assign sum = {1'b0, total} + {1'b0, bytes};
   assign total_next = overflow ? total : sum > 18'd65535 ? 17'd65535 : sum[16:0];
-  assign tag_next = count == 0 ? request.tag : tag;
+  assign tag_next = count == 0 ? request_tag : tag;
 
   logic segments_ready, packets_ready;
   assign request_ready = window || ((overflow || segments_ready) && (!last || packets_ready));
@@ -77,7 +83,7 @@ module dma_collect #(
       .rst,
       .in_valid (request_valid && !window && !overflow && (!last || packets_ready)),
       .in_ready (segments_ready),
-      .in_data  ({refused, bytes, request.address}),
+      .in_data  ({refused, bytes, address}),
       .out_valid(collected_valid),
       .out_ready(segment_taken),
       .out_data ({segment_refused, segment_bytes, segment_address})

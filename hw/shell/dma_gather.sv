@@ -56,14 +56,12 @@ module dma_gather #(
 
   logic [511:0] rest[CHANNELS];
   logic [CHANNELS-1:0] error;
-  logic [511:0] kept, joined, shown;
+  logic [511:0] kept, joined, shown, from_line, beyond;
   assign kept = rest[channel];
-  always_comb begin
-    for (int i = 0; i < 64; i++) begin
-      joined[i*8+:8] = 6'(i) < fill || flush ? kept[i*8+:8] : turned[i*8+:8];
-      shown[i*8+:8]  = 7'(i) < bytes ? joined[i*8+:8] : 8'd0;
-    end
-  end
+  assign from_line = flush ? '0 : {512{1'b1}} << {fill, 3'b000};
+  assign beyond = bytes[6] ? '0 : {512{1'b1}} << {bytes[5:0], 3'b000};
+  assign joined = (kept & ~from_line) | (turned & from_line);
+  assign shown = joined & ~beyond;
 
   // What a packet's later beats and padding leave zero is never assigned.
   cipu::beat_t beat;
@@ -86,25 +84,29 @@ module dma_gather #(
 
   always_ff @(posedge clk) begin
     turn_valid <= step_valid;
-    turn_zero <= step_zero;
-    turn_flush <= step_flush;
-    turn_offset <= step_offset;
-    turn_step <= {
-      step_channel,
-      step_fill,
-      step_bytes,
-      step_emit,
-      step_first,
-      step_last,
-      step_flush,
-      step_error,
-      step_length,
-      step_tag
-    };
+    if (step_valid) begin
+      turn_zero <= step_zero;
+      turn_flush <= step_flush;
+      turn_offset <= step_offset;
+      turn_step <= {
+        step_channel,
+        step_fill,
+        step_bytes,
+        step_emit,
+        step_first,
+        step_last,
+        step_flush,
+        step_error,
+        step_length,
+        step_tag
+      };
+    end
     join_valid <= turn_valid;
-    join_step <= turn_step;
-    join_error <= turn_error;
-    turned <= 512'({usable, usable} >> {distance, 3'b000});
+    if (turn_valid) begin
+      join_step <= turn_step;
+      join_error <= turn_error;
+      turned <= 512'({usable, usable} >> {distance, 3'b000});
+    end
     if (join_valid) begin
       rest[channel]  <= emit ? turned : joined;
       error[channel] <= !(emit && last) && (error[channel] || join_error);

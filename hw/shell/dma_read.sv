@@ -171,7 +171,7 @@ module dma_read #(
   assign bus_rready = 1'b1;
   always_ff @(posedge clk) begin
     if (bus_rvalid) lines[{bus_rid, line_index}] <= {bus_rresp != 2'b00, bus_rdata};
-    line <= lines[line_at];
+    if (walk) line <= lines[line_at];
   end
 
   // ---- the order of each channel's bursts, and where the walk through it is

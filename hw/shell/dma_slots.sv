@@ -63,8 +63,9 @@ module dma_slots #(
       busy[next_slot] <= 1'b1;
       received[next_slot*COUNT+:COUNT] <= '0;
     end
-    for (int i = 0; i < CHANNELS; i++)
-      held[i*HELD+:HELD] <= held[i*HELD+:HELD] + HELD'(claim && 32'(claim_channel) == i) - HELD'(
+    if (claim || release_slot)
+      for (int i = 0; i < CHANNELS; i++)
+        held[i*HELD+:HELD] <= held[i*HELD+:HELD] + HELD'(claim && 32'(claim_channel) == i) - HELD'(
           release_slot && 32'(release_channel) == i);
     if (rst) begin
       busy <= '0;

@@ -40,9 +40,9 @@ module stream_fifo #(
 
   always_ff @(posedge clk) begin
     if (put) slots[tail[INDEX-1:0]] <= in_data;
-    read_data <= slots[head_next[INDEX-1:0]];
+    if (take || around) read_data <= slots[head_next[INDEX-1:0]];
+    if (put) around_data <= in_data;
     around <= put && tail == head_next;
-    around_data <= in_data;
     head <= head_next;
     tail <= tail + (INDEX + 1)'(put);
     if (rst) begin

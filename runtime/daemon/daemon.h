@@ -32,6 +32,7 @@ struct function {
     struct virtio_net *device; /* NULL for functions of type access */
     struct vfio_user_server *server;
     atomic_uint_fast64_t queue_stops, packet_drops; /* events of the card */
+    atomic_uint_fast32_t events_dropped;            /* of those that found no room */
     time_t stop_logged;                             /* under functions_lock, as is the next */
     unsigned stops_unlogged;
 };

@@ -202,6 +202,8 @@ void daemon_card_event(void *context, const struct event_entry *event)
     atomic_fetch_add(&daemon->events, 1);
     pthread_mutex_lock(&daemon->functions_lock);
     struct function *function = event->function < CARD_FUNCTIONS ? daemon->functions[event->function] : NULL;
+    if (function)
+        atomic_store(&function->events_dropped, event->dropped);
     if (function && event->kind == EVENT_QUEUE_STOPPED) {
         atomic_fetch_add(&function->queue_stops, 1);
         log_stop(function, event);

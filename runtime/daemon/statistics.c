@@ -74,12 +74,13 @@ static json_t *ports(struct daemon *daemon)
     for (unsigned i = 0; i < CARD_PORTS; i++)
         json_array_append_new(
             list,
-            json_pack("{s:i, s:b, s:I, s:I, s:I, s:I, s:o*, s:o*}", "id", i, "link",
+            json_pack("{s:i, s:b, s:I, s:I, s:I, s:I, s:I, s:o*, s:o*}", "id", i, "link",
                       (int)port_register(daemon, i, offsetof(struct port_registers, link)) & 1, "received_packets",
                       port_register(daemon, i, offsetof(struct port_registers, received_packets)), "received_dropped",
                       port_register(daemon, i, offsetof(struct port_registers, received_dropped)), "sent_packets",
                       port_register(daemon, i, offsetof(struct port_registers, sent_packets)), "send_dropped",
-                      port_register(daemon, i, offsetof(struct port_registers, send_dropped)), "received",
+                      port_register(daemon, i, offsetof(struct port_registers, send_dropped)), "punts_dropped",
+                      (json_int_t)net_punts_dropped(daemon->net, ENDPOINT_PORT, i), "received",
                       daemon_counter(daemon, STATISTIC_FROM_PORT + i), "sent",
                       daemon_counter(daemon, STATISTIC_TO_PORT + i)));
     return list;
@@ -91,11 +92,14 @@ static json_t *one_function(struct daemon *daemon, struct function *function)
     const struct net_function *net = &function->settings.net;
     if (function->server)
         vfio_user_server_statistics(function->server, &server);
-    return json_pack("{s:i, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o*, s:o*}", "id", net->id, "name", net->name,
-                     "vpc", net->vpc, "connected", (int)server.connected, "connections", (json_int_t)server.connections,
-                     "messages", (json_int_t)server.messages, "message_errors", (json_int_t)server.errors, "mappings",
-                     (json_int_t)server.mappings, "queue_stops", (json_int_t)atomic_load(&function->queue_stops),
-                     "packet_drops", (json_int_t)atomic_load(&function->packet_drops), "sent",
+    return json_pack("{s:i, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o*, s:o*}", "id", net->id, "name",
+                     net->name, "vpc", net->vpc, "connected", (int)server.connected, "connections",
+                     (json_int_t)server.connections, "messages", (json_int_t)server.messages, "message_errors",
+                     (json_int_t)server.errors, "mappings", (json_int_t)server.mappings, "queue_stops",
+                     (json_int_t)atomic_load(&function->queue_stops), "packet_drops",
+                     (json_int_t)atomic_load(&function->packet_drops), "punts_dropped",
+                     (json_int_t)net_punts_dropped(daemon->net, ENDPOINT_FUNCTION, net->id), "events_dropped",
+                     (json_int_t)atomic_load(&function->events_dropped), "sent",
                      daemon_counter(daemon, STATISTIC_FROM_FUNCTION + net->id), "received",
                      daemon_counter(daemon, STATISTIC_TO_FUNCTION + net->id));
 }

@@ -11,6 +11,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "driver/memory_fd.h"
+
 #define WINDOW_SHIFT 21u
 
 static struct memory_file *find(struct memory_files *files, const struct stat *status)
@@ -61,6 +63,9 @@ int memory_file_get(struct memory_files *files, int fd, off_t offset, uint64_t l
         return -errno;
     if (!S_ISREG(status.st_mode))
         return -EINVAL;
+    *file = NULL;
+    if (!memory_fd_is_kernels(fd))
+        return 0;
     struct memory_file *found = find(files, &status);
     if (!found && files->count >= MEMORY_FILES)
         return -ENOSPC;

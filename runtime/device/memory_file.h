@@ -38,7 +38,7 @@ struct memory_files {
 };
 
 /* Takes a reference to the file behind fd (the same file by any descriptor is one). It must hold offset + length bytes.
- */
+ * *file = NULL: another process provides the file's pages and could keep them back, so it is not for us to touch. */
 int memory_file_get(struct memory_files *files, int fd, off_t offset, uint64_t length, struct memory_file **file);
 void memory_file_put(struct memory_files *files, struct memory_file *file);
 

@@ -76,7 +76,7 @@ static int check_settings(const struct virtio_net_settings *settings, struct cip
     return 0;
 }
 
-static void init_transport(struct virtio_net *net, const struct virtio_net_settings *settings)
+static int init_transport(struct virtio_net *net, const struct virtio_net_settings *settings)
 {
     const struct virtio_pci_settings transport = {
         .type = VIRTIO_TYPE_NET,
@@ -89,7 +89,7 @@ static void init_transport(struct virtio_net *net, const struct virtio_net_setti
         .vectors = VECTORS,
         .queue_entries_max = settings->queue_entries ? settings->queue_entries : ENTRIES_DEFAULT,
         .config_bytes = sizeof(struct net_config)};
-    virtio_pci_init(&net->pci, &transport, &TRANSPORT_OPS, net);
+    return virtio_pci_init(&net->pci, &transport, &TRANSPORT_OPS, net);
 }
 
 /* The receive and transmit queues' pages, if the card gives them as one piece. */
@@ -133,10 +133,11 @@ int virtio_net_create(struct cipu_card *card, struct cipu_host *host, const stru
     memcpy(net->permanent_mac, settings->mac, sizeof net->permanent_mac);
     pthread_mutex_init(&net->work_lock, NULL);
     pthread_mutex_init(&net->fault_lock, NULL);
-    init_transport(net, settings);
+    result = init_transport(net, settings);
     for (unsigned i = 0; i < NET_QUEUES; i++)
         net->queues[i].vector = VIRTIO_PCI_NO_VECTOR;
-    result = guest_memory_create(card, (uint64_t)net->function << CIPU_WINDOW_SHIFT, RELAY_ADDRESS, &net->memory);
+    if (!result)
+        result = guest_memory_create(card, (uint64_t)net->function << CIPU_WINDOW_SHIFT, RELAY_ADDRESS, &net->memory);
     if (!result)
         result = net_window_set(net, CIPU_WINDOW_BYTES);
     if (!result && settings->map_doorbells)

@@ -4,8 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "driver/signaller.h"
 
 #define VIRTIO_VENDOR     0x1af4u
 #define CAPABILITY_VENDOR 0x09u
@@ -74,8 +75,8 @@ static void build_config(struct virtio_pci *pci, const struct virtio_pci_setting
     pci->window_capability = add_structure(pci, STRUCTURE_WINDOW, 0, 0, 0);
 }
 
-void virtio_pci_init(struct virtio_pci *pci, const struct virtio_pci_settings *settings,
-                     const struct virtio_pci_ops *ops, void *device)
+int virtio_pci_init(struct virtio_pci *pci, const struct virtio_pci_settings *settings,
+                    const struct virtio_pci_ops *ops, void *device)
 {
     memset(pci, 0, sizeof *pci);
     pci->ops = ops;
@@ -96,6 +97,7 @@ void virtio_pci_init(struct virtio_pci *pci, const struct virtio_pci_settings *s
     pthread_mutex_init(&pci->lock, NULL);
     pthread_mutex_init(&pci->irq_lock, NULL);
     build_config(pci, settings);
+    return signaller_open(&pci->irq_signaller);
 }
 
 static void close_vectors(struct virtio_pci *pci)
@@ -113,6 +115,7 @@ static void close_vectors(struct virtio_pci *pci)
 void virtio_pci_free(struct virtio_pci *pci)
 {
     close_vectors(pci);
+    signaller_close(pci->irq_signaller);
     pthread_mutex_destroy(&pci->irq_lock);
     pthread_mutex_destroy(&pci->lock);
 }
@@ -309,7 +312,8 @@ int virtio_pci_irq_set(struct virtio_pci *pci, unsigned irq, unsigned vector, in
     pci->irq_fds[vector] = copy;
     if (copy >= 0 && pci->irq_pending[vector]) {
         pci->irq_pending[vector] = false;
-        (void)eventfd_write(copy, 1);
+        signaller_add(pci->irq_signaller, copy);
+        signaller_flush(pci->irq_signaller);
     }
     pthread_mutex_unlock(&pci->irq_lock);
     pci->ops->vector_changed(pci->device, vector);
@@ -324,10 +328,12 @@ void virtio_pci_interrupt(struct virtio_pci *pci, uint16_t vector)
     if (vector >= pci->vectors)
         return;
     pthread_mutex_lock(&pci->irq_lock);
-    if (pci->irq_fds[vector] >= 0)
-        (void)eventfd_write(pci->irq_fds[vector], 1);
-    else
+    if (pci->irq_fds[vector] >= 0) {
+        signaller_add(pci->irq_signaller, pci->irq_fds[vector]);
+        signaller_flush(pci->irq_signaller);
+    } else {
         pci->irq_pending[vector] = true;
+    }
     pthread_mutex_unlock(&pci->irq_lock);
 }
 

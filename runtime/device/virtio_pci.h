@@ -86,6 +86,8 @@ struct virtio_pci_ops {
     void (*notify)(void *device, unsigned queue);
 };
 
+struct signaller;
+
 struct virtio_pci {
     const struct virtio_pci_ops *ops;
     void *device;
@@ -103,7 +105,8 @@ struct virtio_pci {
     struct virtio_pci_queue queues[VIRTIO_PCI_QUEUES];
 
     uint8_t msix_table[16 * VIRTIO_PCI_VECTORS];
-    pthread_mutex_t irq_lock; /* the two below; innermost */
+    pthread_mutex_t irq_lock; /* the three below; innermost */
+    struct signaller *irq_signaller;
     int irq_fds[VIRTIO_PCI_VECTORS];
     bool irq_pending[VIRTIO_PCI_VECTORS];
 
@@ -122,8 +125,9 @@ struct virtio_pci_settings {
     size_t config_bytes;
 };
 
-void virtio_pci_init(struct virtio_pci *pci, const struct virtio_pci_settings *settings,
-                     const struct virtio_pci_ops *ops, void *device);
+/* 0 or a negative errno; freed also after a failure. */
+int virtio_pci_init(struct virtio_pci *pci, const struct virtio_pci_settings *settings,
+                    const struct virtio_pci_ops *ops, void *device);
 void virtio_pci_free(struct virtio_pci *pci);
 
 void virtio_pci_region_info(struct virtio_pci *pci, unsigned region, struct device_region *info);

@@ -2,9 +2,11 @@
 #include "runtime/frontend/vfio_user_message.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 void vfio_user_message_init(struct vfio_user_message *message, uint8_t *payload)
@@ -85,6 +87,24 @@ int vfio_user_message_receive(int socket, struct vfio_user_message *message)
     return result == 0 ? -ECONNRESET : result;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* The time counts from the first wait of a message on (*until = 0 before), however little the client takes each time.
+ */
+static bool wait_for_room(int socket, int64_t *until)
+{
+    struct pollfd room = {.fd = socket, .events = POLLOUT};
+    int64_t now = now_ms();
+    if (*until == 0)
+        *until = now + VFIO_USER_SEND_MS;
+    return now < *until && poll(&room, 1, (int)(*until - now)) != 0;
+}
+
 int vfio_user_message_send(int socket, struct vfio_user_header *header, const void *first, size_t first_bytes,
                            const void *second, size_t second_bytes, int fd)
 {
@@ -107,12 +127,18 @@ int vfio_user_message_send(int socket, struct vfio_user_header *header, const vo
         memcpy(CMSG_DATA(rights), &fd, sizeof fd);
     }
     size_t left = header->size;
+    int64_t until = 0;
     while (left > 0) {
-        ssize_t sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+        ssize_t sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && errno == EINTR)
             continue;
-        if (sent < 0)
+        if (sent < 0 && errno != EAGAIN)
             return -errno;
+        if (sent < 0) {
+            if (!wait_for_room(socket, &until))
+                return left == header->size ? -EAGAIN : -ETIMEDOUT;
+            continue;
+        }
         left -= (size_t)sent;
         message.msg_control = NULL;
         message.msg_controllen = 0;

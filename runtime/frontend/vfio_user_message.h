@@ -10,6 +10,9 @@
 
 #include "runtime/frontend/vfio_user_protocol.h"
 
+/* A client is not waited for longer until it has taken a message. */
+#define VFIO_USER_SEND_MS 2000
+
 #define VFIO_USER_MESSAGE_FDS 64u /* received before a message is judged; more than any end may send */
 
 struct vfio_user_message {
@@ -31,7 +34,7 @@ void vfio_user_message_close_fds(struct vfio_user_message *message);
 int vfio_user_message_receive(int socket, struct vfio_user_message *message);
 
 /* Sends header and payload parts with one sendmsg (continued only if the kernel takes less). header->size is filled in.
- */
+ * A negative errno: -EAGAIN when the client took nothing in time; after any other one no message can follow. */
 int vfio_user_message_send(int socket, struct vfio_user_header *header, const void *first, size_t first_bytes,
                            const void *second, size_t second_bytes, int fd);
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "runtime/frontend/vfio_user_session.h"
@@ -168,10 +169,15 @@ static int exchange(struct vfio_user_session *session, uint16_t command, uint64_
 
     pthread_mutex_lock(&requests->lock);
     int result = sent;
-    if (sent < 0)
+    if (sent < 0) {
+        /* After half a message nothing can follow: the frontend's thread sees the end. */
+        if (sent != -EAGAIN)
+            shutdown(session->socket, SHUT_RDWR);
+        result = sent == -EAGAIN ? -ETIMEDOUT : sent;
         forget(requests, &request);
-    else
+    } else {
         result = wait_for_reply(requests, &request);
+    }
     requests->callers--;
     pthread_cond_broadcast(&requests->changed);
     pthread_mutex_unlock(&requests->lock);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 struct command {
     int (*handle)(struct vfio_user_session *session);
@@ -124,9 +123,6 @@ static void handle_message(struct vfio_user_session *session)
 
 void vfio_user_session_run(struct vfio_user_session *session, int socket)
 {
-    /* A client that takes no answers is not waited for longer than it would wait for one. */
-    const struct timeval limit = {.tv_sec = 5};
-    setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     session->socket = socket;
     session->negotiated = false;
     session->failed = false;

@@ -75,7 +75,7 @@ int vfio_user_version(struct vfio_user_session *session)
     int length = snprintf(json, sizeof json,
                           "{\"capabilities\":{\"max_msg_fds\":%u,\"max_data_xfer_size\":%zu,\"max_dma_maps\":%zu,"
                           "\"pgsizes\":4096%s}}",
-                          limits.fds < 1 ? 1 : limits.fds, limits.transfer, limits.maps,
+                          limits.fds < 1 ? 1u : limits.fds, limits.transfer, limits.maps,
                           write_multiple ? ",\"write_multiple\":true" : "");
     vfio_user_reply(session, &reply, sizeof reply, json, (size_t)length + 1, -1);
     return 0;

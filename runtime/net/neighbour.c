@@ -107,14 +107,16 @@ static void solicit(struct slow_path *path, const struct neighbour *neighbour)
     if (key->vni == 0) {
         const struct net_port *port = &path->tables.ports[key->port];
         const struct net_address *own = tables_port_address(port, key->address.family);
-        slow_path_to_port(path, port, frame, frame_put_solicitation(frame, port->mac, own, &key->address, to_mac));
+        size_t bytes = frame_put_solicitation(frame, port->mac, own, &key->address, to_mac);
+        slow_path_to_port(path, port, frame, bytes);
         return;
     }
     const struct vpc *vpc = tables_vpc_by_vni(&path->tables, key->vni);
     const struct net_address *gateway = vpc ? tables_gateway(vpc, &key->address) : NULL;
-    if (gateway)
-        slow_path_to_tunnel(path, vpc, &key->remote, frame,
-                            frame_put_solicitation(frame, vpc->setting.mac, gateway, &key->address, to_mac));
+    if (!gateway)
+        return;
+    size_t bytes = frame_put_solicitation(frame, vpc->setting.mac, gateway, &key->address, to_mac);
+    slow_path_to_tunnel(path, vpc, &key->remote, frame, bytes);
 }
 
 static void set_due(struct slow_path *path, struct neighbour *neighbour, uint64_t wait)

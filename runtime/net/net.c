@@ -36,7 +36,8 @@ struct net {
     atomic_bool stop;
     cipu_event_handler event_handler; /* under lock */
     void *event_context;
-    struct event_queue events; /* of the thread */
+    struct event_queue events;                                       /* of the thread */
+    uint32_t function_drops[CARD_FUNCTIONS], port_drops[CARD_PORTS]; /* under lock */
 };
 
 static uint64_t milliseconds(void)
@@ -68,9 +69,19 @@ static void wake(struct net *net)
 
 /* ---- the thread ---- */
 
+static uint32_t *drops_of(struct net *net, unsigned source, unsigned id)
+{
+    if (source == ENDPOINT_FUNCTION && id < CARD_FUNCTIONS)
+        return &net->function_drops[id];
+    return source == ENDPOINT_PORT && id < CARD_PORTS ? &net->port_drops[id] : NULL;
+}
+
 static void on_packet(void *context, const struct packet_entry *entry, const uint8_t *data)
 {
     struct net *net = context;
+    uint32_t *dropped = drops_of(net, entry->source, entry->source_id);
+    if (dropped)
+        *dropped = entry->dropped;
     slow_path_packet(net->path, entry, data);
 }
 
@@ -372,6 +383,15 @@ int net_card_statistic(struct net *net, unsigned index, uint64_t *packets, uint6
     memcpy(packets, command.data, sizeof *packets);
     memcpy(bytes, command.data + 8, sizeof *bytes);
     return 0;
+}
+
+uint32_t net_punts_dropped(struct net *net, enum endpoint source, unsigned id)
+{
+    enter(net);
+    const uint32_t *dropped = drops_of(net, source, id);
+    uint32_t count = dropped ? *dropped : 0;
+    leave(net);
+    return count;
 }
 
 void net_on_event(struct net *net, cipu_event_handler handler, void *context)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "driver/host.h"
+#include "hls/include/beat.h"
 #include "hls/include/flow.h"
 
 struct net;
@@ -119,6 +120,10 @@ int net_flow_flush(struct net *net, const char *vpc); /* NULL = all; returns how
 void net_statistics(struct net *net, struct net_statistics *statistics);
 /* The card's counter enum statistic: packets and bytes. */
 int net_card_statistic(struct net *net, unsigned index, uint64_t *packets, uint64_t *bytes);
+
+/* Packets of a function (ENDPOINT_FUNCTION) or port (ENDPOINT_PORT) for the slow path that found no room in its ring,
+ * as far as the card told: with the source's next packet. */
+uint32_t net_punts_dropped(struct net *net, enum endpoint source, unsigned id);
 
 /* Events of the card (stopped queues, dropped packets) are handed to this handler on the slow path's thread. */
 void net_on_event(struct net *net, cipu_event_handler handler, void *context);

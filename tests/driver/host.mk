@@ -6,3 +6,4 @@ $(eval $(call native_graph,host_copying,$(HOST_GRAPH),hls/shell.cfg,$(HOST_KERNE
 $(eval $(call test,test_host,tests/driver/test_host.c build/gen/native_host.c build/gen/native_host_copying.c,cipu-driver,-lpcap))
 $(eval $(call test,test_host_hostile,tests/driver/test_host_hostile.c,cipu-driver,-lpcap))
 $(eval $(call test,test_host_card,tests/driver/test_host_card.c,cipu-driver,-lpcap))
+$(eval $(call rtl_test,test_rtl_host_card,tests/driver/test_host_card.c $(RTL_CARD),cipu-driver,$(CARD_MODELS),-lpcap))

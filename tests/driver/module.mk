@@ -3,8 +3,10 @@ $(eval $(call native_graph,wire,tests/driver/graphs/wire.cfg,hls/shell.cfg,tests
 $(eval $(call native_graph,mover,tests/driver/graphs/mover.cfg,hls/shell.cfg,tests/driver/kernels))
 $(eval $(call native_graph,mover_copying,tests/driver/graphs/mover.cfg,hls/shell.cfg,tests/driver/kernels,--copying))
 
-MOVER_SOURCES := tests/driver/mover_card.c build/gen/native_mover.c build/gen/native_mover_copying.c
-$(eval $(call test,test_native_dma,tests/driver/test_native_dma.c $(MOVER_SOURCES),cipu-driver,-lpcap))$(eval $(call test,test_stream,tests/driver/test_stream.c,))
+MOVER_SOURCES := tests/driver/dma_tests.c tests/driver/mover_card.c build/gen/native_mover.c build/gen/native_mover_copying.c
+$(eval $(call test,test_native_dma,tests/driver/test_native_dma.c $(MOVER_SOURCES),cipu-driver,-lpcap))
+$(eval $(call rtl_test,test_rtl_dma,tests/driver/test_rtl_dma.c $(MOVER_SOURCES) $(RTL_CARD),cipu-driver,$(CARD_MODELS),-lpcap))
+$(eval $(call test,test_stream,tests/driver/test_stream.c,))
 $(eval $(call test,test_ports,tests/driver/test_ports.c build/gen/native_wire.c,cipu-driver,-lpcap))
 $(eval $(call program,card-wire,tests/driver/wire.c build/gen/native_wire.c,cipu-driver,-lpcap))
 $(eval $(call script_test,tests/driver/test_interfaces.py,$(B)/bin/card-wire))

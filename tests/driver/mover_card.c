@@ -11,11 +11,15 @@
 
 #include <cmocka.h>
 
+int (*mover_card_open)(const struct native_graph *graph, const char *rest, struct cipu_card **card,
+                       struct cipu_error *error) = native_card_open;
+unsigned mover_haste = 1;
+
 void mover_open(struct mover *mover, const struct native_graph *graph, const char *uri)
 {
     struct cipu_error error;
     *mover = (struct mover){0};
-    if (native_card_open(graph, uri, &mover->card, &error) < 0)
+    if (mover_card_open(graph, uri, &mover->card, &error) < 0)
         fail_msg("%s", error.text);
     mover->memory_fd = memfd_create("mover", MFD_CLOEXEC);
     assert_int_equal(ftruncate(mover->memory_fd, MOVER_MEMORY), 0);

@@ -11,6 +11,11 @@
 
 extern const struct native_graph native_graph_mover, native_graph_mover_copying;
 
+/* How the card is opened, and by how much long tests are cut; set before the first mover_open. */
+extern int (*mover_card_open)(const struct native_graph *graph, const char *rest, struct cipu_card **card,
+                              struct cipu_error *error);
+extern unsigned mover_haste;
+
 struct mover {
     struct cipu_card *card;
     int memory_fd;

@@ -281,7 +281,7 @@ static void test_events(void **context)
         cipu_host_receive(fixture->host, 0, take_packet, take_event, fixture);
     assert_int_equal(fixture->events, 300);
     assert_int_equal(fixture->bad, 0);
-    /* More than the ring holds: the rest is counted. */
+    /* More than the shares of eight functions, half of the ring: the rest is counted. */
     for (int i = 0; i < 3; i++)
         assert_int_equal(cipu_host_command(fixture->host, commands, 300), 0);
     quiet(fixture);

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "driver/card_ops.h"
 #include "driver/host.h"
 #include "hls/include/beat.h"
 #include "hls/include/flow.h"
@@ -28,7 +29,8 @@ static int setup(void **context)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     struct cipu_error error = {{0}};
-    if (cipu_card_open("native:", &fixture->card, &error) != 0 ||
+    /* The program is linked twice: with the rtl card, and without. */
+    if (cipu_card_open(&card_ops_rtl ? "rtl:" : "native:", &fixture->card, &error) != 0 ||
         cipu_host_open(fixture->card, &fixture->host, &error) != 0)
         fail_msg("%s", error.text);
     *context = fixture;
@@ -91,8 +93,9 @@ static void test_miss_comes_back(void **context)
 {
     struct fixture *fixture = *context;
     uint8_t packet[PACKET_BYTES_MAX];
-    for (uint32_t i = 0; i < 500; i++) {
-        uint32_t length = make_packet(packet, 60 + i * 18, 64);
+    uint32_t count = &card_ops_rtl ? 50 : 500;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t length = make_packet(packet, 60 + i * (9000 / count), 64);
         struct packet_entry entry = {.length = (uint16_t)length,
                                      .source = ENDPOINT_FUNCTION,
                                      .source_id = (uint16_t)(i % 100),
@@ -150,6 +153,58 @@ static void test_every_target_answers(void **context)
     assert_int_equal(cipu_host_command(fixture->host, &window, 1), 0);
 }
 
+static void take_of_each(void *context, const struct packet_entry *entry, const uint8_t *data)
+{
+    struct packet_entry *last = context;
+    (void)data;
+    uint16_t seen = last[entry->source_id].reserved;
+    last[entry->source_id] = *entry;
+    last[entry->source_id].reserved = (uint16_t)(seen + 1);
+}
+
+/* A function floods the host, which does not read, with packets that miss; the first packets of all others come through
+ * to it, and the flood's next one tells how many were lost. */
+static void test_flood(void **context)
+{
+    enum { FLOOD = 2000, FUNCTIONS = 40 };
+    struct fixture *fixture = *context;
+    struct packet_entry last[FUNCTIONS] = {{0}};
+    uint8_t packet[600];
+    make_packet(packet, sizeof packet, 64);
+    for (uint32_t i = 0; i < FLOOD + FUNCTIONS; i++) {
+        uint32_t function = i < FLOOD ? 0 : i - FLOOD;
+        struct packet_entry entry = {.length = sizeof packet,
+                                     .source = ENDPOINT_FUNCTION,
+                                     .source_id = (uint16_t)function,
+                                     .action = INJECT_LOOKUP};
+        while (cipu_host_inject(fixture->host, &entry, packet) == -EAGAIN)
+            ;
+    }
+    /* The command travels behind the packets. */
+    struct command_entry statistic = {.opcode = COMMAND_STATISTIC_READ, .index = STATISTIC_PUNTED};
+    assert_int_equal(cipu_host_command(fixture->host, &statistic, 1), 0);
+    while (last[FUNCTIONS - 1].reserved == 0) {
+        struct pollfd descriptor = {.fd = cipu_host_fd(fixture->host), .events = POLLIN};
+        assert_int_equal(poll(&descriptor, 1, 2000), 1);
+        cipu_host_receive(fixture->host, FLOOD, take_of_each, NULL, last);
+    }
+    for (uint32_t function = 1; function < FUNCTIONS; function++) {
+        assert_int_equal(last[function].reserved, 1);
+        assert_int_equal(last[function].dropped, 0);
+    }
+    uint32_t dropped = cipu_host_dropped(fixture->host, RING_PUNT);
+    assert_true(dropped > 0);
+    last[0].reserved = 0;
+    struct packet_entry entry = {.length = sizeof packet, .source = ENDPOINT_FUNCTION, .action = INJECT_LOOKUP};
+    assert_int_equal(cipu_host_inject(fixture->host, &entry, packet), 0);
+    while (last[0].reserved == 0) {
+        struct pollfd descriptor = {.fd = cipu_host_fd(fixture->host), .events = POLLIN};
+        assert_int_equal(poll(&descriptor, 1, 2000), 1);
+        cipu_host_receive(fixture->host, FLOOD, take_of_each, NULL, last);
+    }
+    assert_int_equal(last[0].dropped, dropped);
+}
+
 /* Packets and commands at once, then closed and opened in the middle of it. */
 static void test_close_under_load(void **context)
 {
@@ -179,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_miss_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_actions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_target_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_under_load, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,11 @@
 
 extern const struct native_graph native_graph_wire;
 
+static void warn(const char *text)
+{
+    fprintf(stderr, "warning: %s\n", text);
+}
+
 int main(int argc, char **argv)
 {
     char uri[600], line[64];
@@ -20,6 +25,7 @@ int main(int argc, char **argv)
         fputs("usage: card-wire PORT0 PORT1\n", stderr);
         return 2;
     }
+    cipu_on_warning(warn);
     snprintf(uri, sizeof uri, "?port0=%s&port1=%s", argv[1], argv[2]);
     if (native_card_open(&native_graph_wire, uri, &card, &error) < 0) {
         fprintf(stderr, "%s\n", error.text);

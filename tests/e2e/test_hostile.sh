@@ -13,7 +13,7 @@ peer_possible || tap_skip_all 'needs root and the VXLAN device'
 setup() {
     peer_create wire && peer_vxlan wire 100 192.0.2.2/24 192.0.2.1 10.0.0.2/24 || return
     cat >"$work/card.yaml" <<END
-card: "native:hostile?port0=packet:$(peer_port wire)"
+card: "$job_card:hostile?port0=packet:$(peer_port wire)"
 rpc: $work/card.rpc
 ports:
   - {id: 0, mode: uplink, mac: "02:00:00:00:02:01", ipv4: 192.0.2.1/24}

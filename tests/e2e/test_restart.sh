@@ -13,7 +13,7 @@ peer_possible || tap_skip_all 'needs root and the VXLAN device'
 setup() {
     peer_create wire && peer_vxlan wire 100 192.0.2.2/24 192.0.2.1 10.0.0.2/24 || return
     cat >"$work/card.yaml" <<END
-card: "native:restart?port0=packet:$(peer_port wire)"
+card: "$job_card:restart?port0=packet:$(peer_port wire)"
 rpc: $work/card.rpc
 ports:
   - {id: 0, mode: uplink, mac: "02:00:00:00:02:01", ipv4: 192.0.2.1/24}
@@ -47,7 +47,7 @@ job_wait second
 check 'a new guest pings its peer' test "$(job_result second first)" = ok
 flows=$(job_statistic card net.flows_installed)
 check 'flows were learned again' test "${flows:-0}" -gt 0
-check_not 'a second daemon on the same socket is refused' "$job_bin/cipud" --config "$work/card.yaml"
+check_not 'a second daemon on the same socket is refused' "$job_cipud" --config "$work/card.yaml"
 check 'and the first still answers' "$job_bin/cipu" --socket "$work/card.rpc" function list
 job_stop card TERM
 tap_result $? 'SIGTERM ends it with status 0'

@@ -23,7 +23,7 @@ setup() {
         peer_vxlan wire 100 192.0.2.2/24 192.0.2.1 && peer_vxlan wire 200 192.0.2.2/24 192.0.2.1 &&
         peer_of blue 100 && peer_of red 200 || return
     cat >"$work/card.yaml" <<END
-card: "native:tenants?port0=packet:$(peer_port wire)"
+card: "$job_card:tenants?port0=packet:$(peer_port wire)"
 rpc: $work/card.rpc
 ports:
   - {id: 0, mode: uplink, mac: "02:00:00:00:02:01", ipv4: 192.0.2.1/24}

@@ -19,7 +19,7 @@ overlay() {
         peer_exec "$underlay" ip address add 10.0.1.2/24 dev lo &&
         peer_iperf3 "$underlay" || return
     cat >"$work/$underlay.yaml" <<END
-card: "native:wire?port0=packet:$(peer_port "$underlay")"
+card: "$job_card:wire?port0=packet:$(peer_port "$underlay")"
 rpc: $work/$underlay.rpc
 ports:
   - {id: 0, mode: uplink, mac: "02:00:00:00:02:01", ip$underlay: "$card/$length"}

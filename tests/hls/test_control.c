@@ -218,7 +218,7 @@ static void test_events(void **context)
     unsigned counts[EVENT_SOURCES] = {0};
     for (int i = 0; i < 1000 * EVENT_SOURCES; i++) {
         for (uint16_t source = 0; source < EVENT_SOURCES; source++) {
-            struct event_entry event = {.kind = EVENT_QUEUE_STOPPED, .queue = source};
+            struct event_entry event = {.kind = EVENT_QUEUE_STOPPED, .function = 3 + source, .queue = source};
             memset(event.reserved, source, sizeof event.reserved);
             stream_put(&event_in[source], &event);
         }
@@ -242,7 +242,8 @@ static void test_events(void **context)
         struct event_entry event;
         assert_true(stream_get(&event_out, &work));
         memcpy(&event, work.data, sizeof event);
-        assert_int_equal(event.reserved[47], event.queue);
+        assert_int_equal(event.reserved[0], event.queue);
+        assert_int_equal(work.source, RING_SOURCE_FUNCTION + event.function);
         counts[event.queue]++;
     }
     for (unsigned source = 0; source < EVENT_SOURCES; source++)

@@ -384,6 +384,98 @@ static void test_post_restart(void **context)
     assert_int_equal(read_word(16, 0, 0), 9);
 }
 
+static bool send_of(uint32_t source, uint32_t record, uint32_t entries)
+{
+    uint32_t before = ring_card_index(&card, INDEX).index;
+    for (uint32_t i = 0; i < entries; i++) {
+        struct ring_work work = {.kind = RING_WORK_ENTRY, .last = i + 1 == entries, .source = (uint8_t)source};
+        work.entries = i == 0 ? (uint16_t)entries : 0;
+        memcpy(work.data, &record, 4);
+        while (!stream_put(&card.entry, &work))
+            ring_card_settle(&card);
+    }
+    ring_card_settle(&card);
+    take_interrupts();
+    return ring_card_index(&card, INDEX).index != before;
+}
+
+/* Sends what a source can get into the ring; returns its entries. */
+static uint32_t flood(uint32_t source)
+{
+    uint32_t entries = 0;
+    while (send_of(source, source, 2))
+        entries += 2;
+    return entries;
+}
+
+/* Whatever others have in the ring: a source that has nothing there gets its record in. One alone gets a ninth. */
+static void test_post_shares(void **context)
+{
+    enum { FLOODS = 20, NINTH = 56 };
+    (void)context;
+    ring_card_open(&card, 9);
+    ring_card_set(&card, RING_PUNT, ENTRIES, INDEX, 9, 1);
+    ring_card_settle(&card);
+    assert_int_equal(flood(RING_SOURCE_FUNCTION), NINTH);
+    for (uint32_t i = 1; i < FLOODS; i++) {
+        assert_true(send_of(RING_SOURCE_FUNCTION + i, i, 2));
+        flood(RING_SOURCE_FUNCTION + i);
+    }
+    assert_true(send_of(RING_SOURCE_PORT, 7, 1));
+    assert_int_equal(ring_card_index(&card, INDEX).dropped, FLOODS);
+    /* The host reads what was the first one's: that one may go on. Its next record tells what it lost. */
+    ring_card_doorbell(&card, RING_PUNT, NINTH);
+    ring_card_settle(&card);
+    uint32_t at = ring_card_index(&card, INDEX).index;
+    assert_true(send_of(RING_SOURCE_FUNCTION, 1, 2));
+    assert_int_equal(read_word(512, at, RING_DROPPED_OFFSET / 4), 1);
+    assert_int_equal(read_word(512, at + 1, RING_DROPPED_OFFSET / 4), 0);
+    assert_true(flood(RING_SOURCE_FUNCTION) < NINTH);
+    /* All is read: the shares are as at the start; and a ring that is set anew has forgotten all. */
+    ring_card_doorbell(&card, RING_PUNT, ring_card_index(&card, INDEX).index);
+    ring_card_settle(&card);
+    assert_int_equal(flood(RING_SOURCE_FUNCTION + 1), NINTH);
+    ring_card_set(&card, RING_PUNT, ENTRIES, INDEX, 9, 0);
+    ring_card_set(&card, RING_PUNT, ENTRIES, INDEX, 9, 1);
+    ring_card_settle(&card);
+    memset(card.memory + INDEX, 0, 8);
+    assert_int_equal(flood(RING_SOURCE_FUNCTION + 1), NINTH);
+    assert_int_equal(read_word(512, 0, RING_DROPPED_OFFSET / 4), 0);
+}
+
+/* Sources at random, a host that reads at random: whoever has nothing in the ring gets a record in. */
+static void test_post_shares_at_random(void **context)
+{
+    (void)context;
+    enum { SOURCES = 20, SIZE = 512 };
+    uint32_t held[SOURCES] = {0}, owner[SIZE], entries_at[SIZE], consumer = 0, lonely = 0;
+    ring_card_open(&card, 10);
+    ring_card_set(&card, RING_PUNT, ENTRIES, INDEX, 9, 1);
+    ring_card_settle(&card);
+    for (uint32_t i = 0; i < 20000; i++) {
+        /* The first three send most. */
+        uint32_t source = random_below(&card.random, random_below(&card.random, 4) != 0 ? 3 : SOURCES);
+        uint32_t entries = 1 + random_below(&card.random, 6), at = ring_card_index(&card, INDEX).index;
+        bool sent = send_of(RING_SOURCE_FUNCTION + source, i, entries);
+        assert_true(sent || held[source] != 0);
+        lonely += held[source] == 0;
+        if (sent) {
+            owner[at % SIZE] = source;
+            entries_at[at % SIZE] = entries;
+            held[source] += entries;
+        }
+        assert_true(held[source] <= SIZE / 9);
+        while (consumer != ring_card_index(&card, INDEX).index && random_below(&card.random, 3) == 0) {
+            uint32_t slot = consumer % SIZE;
+            held[owner[slot]] -= entries_at[slot];
+            consumer += entries_at[slot];
+        }
+        ring_card_doorbell(&card, RING_PUNT, consumer);
+        ring_card_settle(&card);
+    }
+    assert_true(lonely > 100 && ring_card_index(&card, INDEX).dropped > 100);
+}
+
 static void test_router_ignores_the_unknown(void **context)
 {
     (void)context;
@@ -409,6 +501,8 @@ int main(void)
         cmocka_unit_test_teardown(test_post_exactly_full, teardown),
         cmocka_unit_test_teardown(test_post_batches, teardown),
         cmocka_unit_test_teardown(test_post_restart, teardown),
+        cmocka_unit_test_teardown(test_post_shares, teardown),
+        cmocka_unit_test_teardown(test_post_shares_at_random, teardown),
         cmocka_unit_test_teardown(test_router_ignores_the_unknown, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,25 @@ $(foreach depth,2 16,$(eval $(call verilated,stream_fifo_$(depth),stream_fifo,st
 $(eval $(call rtl_test,test_stream_fifo,tests/hw/test_stream_fifo.c tests/hw/bench.c,,stream_fifo_2 stream_fifo_16))
 
 HW_ORACLE := tests/hw/bench.c tests/hw/native_shell.c tests/hw/dma_bench.c
-DMA_READ := round_robin stream_fifo dma_collect dma_split dma_slots dma_gather dma_read
 $(eval $(call verilated,dma_read_4,dma_read,$(DMA_READ),CHANNELS=4 SLOTS=8 SEGMENTS=16))
-$(eval $(call verilated,dma_read_16,dma_read,$(DMA_READ)))
-$(eval $(call rtl_test,test_dma_read,tests/hw/test_dma_read.c $(HW_ORACLE),cipu-driver,dma_read_4 dma_read_16,-lpcap))
+$(eval $(call rtl_test,test_dma_read,tests/hw/test_dma_read.c $(HW_ORACLE),cipu-driver,dma_read_4 dma_read,-lpcap))
+
+$(eval $(call verilated,dma_write_4,dma_write,$(DMA_WRITE),CHANNELS=4))
+$(eval $(call rtl_test,test_dma_write,tests/hw/test_dma_write.c $(HW_ORACLE),cipu-driver,dma_write_4 dma_write,-lpcap))
+
+# Few sets and lines, so that lines meet in the cache.
+$(eval $(call verilated,card_memory_small,card_memory,$(CARD_MEMORY),SETS=64 LINES=4096))
+$(eval $(call rtl_test,test_card_memory,tests/hw/test_card_memory.c tests/hw/bench.c,,card_memory_small))
+
+$(eval $(call verilated,doorbells,doorbells,round_robin stream_fifo doorbells))
+$(eval $(call rtl_test,test_doorbells,tests/hw/test_doorbells.c tests/hw/bench.c,,doorbells))
+$(eval $(call verilated,interrupts,interrupts,round_robin interrupts))
+$(eval $(call rtl_test,test_interrupts,tests/hw/test_interrupts.c tests/hw/bench.c,,interrupts))
+$(foreach side,rx tx,$(eval $(call verilated,ethernet_$(side),ethernet_$(side),stream_fifo packet_buffer ethernet_$(side))))
+$(eval $(call rtl_test,test_ethernet,tests/hw/test_ethernet.c tests/hw/bench.c,,ethernet_rx ethernet_tx))
+$(eval $(call verilated,register_file,register_file,stream_fifo register_file))
+$(eval $(call rtl_test,test_register_file,tests/hw/test_register_file.c tests/hw/bench.c tests/hw/native_shell.c,cipu-driver,register_file,-lpcap))
+$(eval $(call verilated,reset_control,reset_control,reset_control,PATIENCE=100))
+$(eval $(call verilated,watchdog,watchdog,watchdog,STREAMS=2 LIMIT=50))
+$(eval $(call verilated,stream_monitor,stream_monitor,stream_monitor))
+$(eval $(call rtl_test,test_reset_watchdog,tests/hw/test_reset_watchdog.c,,reset_control watchdog stream_monitor))

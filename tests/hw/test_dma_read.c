@@ -12,7 +12,7 @@
 
 #include "tests/hw/dma_bench.h"
 
-extern const struct rtl_model rtl_model_dma_read_4, rtl_model_dma_read_16;
+extern const struct rtl_model rtl_model_dma_read_4, rtl_model_dma_read;
 
 #define CHANNELS_MAX 16u
 #define SEGMENTS     16u /* of a packet, in the model with four channels */
@@ -161,7 +161,7 @@ static void test_stops_alone(void **state)
 {
     (void)state;
     struct reader reader;
-    reader_open(&reader, &rtl_model_dma_read_16, 16, &dma_buses[1], 5);
+    reader_open(&reader, &rtl_model_dma_read, 16, &dma_buses[1], 5);
     for (unsigned i = 0; i < 16; i++)
         request_packets(&reader, i, 40);
     reader.beats[0].stopped = true;
@@ -183,7 +183,7 @@ static void test_rate(void **state)
                                           .one_read_per_id = true,
                                           .seed = 1};
     struct reader reader;
-    reader_open(&reader, &rtl_model_dma_read_16, 16, &settings, 1);
+    reader_open(&reader, &rtl_model_dma_read, 16, &settings, 1);
     enum { PACKETS = 20, BYTES = 4096 };
     for (unsigned i = 0; i < 16; i++) {
         reader.requests[i].full_speed = reader.beats[i].full_speed = true;

@@ -155,6 +155,10 @@ def main():
         check("native_graph_test" in result.stdout and "hls_chunk_bound(chunk, &p_in)" in result.stdout and
               "hls_chunk_bound(chunk, &p_line)" not in result.stdout, "conditional inputs do not bound a chunk",
               result.stdout)
+        result = run(folder, "--rtl", "-", "--name", "test", "card.cfg")
+        check("module test_graph (" in result.stdout and ".DEPTH(64)\n  ) a_out__c_in (" in result.stdout and
+              "input  logic [cipu::MEMORY_LINE_BITS-1:0] memory_0_line_data" in result.stdout, "a module of the graph",
+              result.stdout)
         check(run(folder, "--native", "/nowhere/x.c", "card.cfg").returncode == 2, "a file that cannot be written")
         check(run(folder, "--what").returncode == 2 and run(folder, "a", "b").returncode == 2, "usage")
         check("Usage: cipu-graph" in run(folder, "--help").stdout, "help")

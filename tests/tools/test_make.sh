@@ -53,9 +53,9 @@ second_make_succeeds() {
     build && "$work/build/release/bin/ask"
     second=$?
     echo >&6
-    wait $first
+    wait "$first"
     first=$?
-    return $second
+    return "$second"
 }
 
 both_succeed() {
@@ -67,7 +67,7 @@ nothing_left() {
 }
 
 for half_made in libanswer.a answer.c.o ask; do
-    check "beside a make that is amid $half_made" both_succeed $half_made
+    check "beside a make that is amid $half_made" both_succeed "$half_made"
 done
 check 'nothing but outputs is left' nothing_left
 check_not 'a tool that fails makes no output' make -C "$work" -B CC=clang-19 AR=false all

@@ -6,9 +6,10 @@
  * interface. The interface needs ndo_xdp_xmit; a veth has it while its peer runs NAPI (ethtool -K PEER gro on). Needs
  * root.
  *
- * usage: flood INTERFACE SOURCE-MAC DESTINATION-MAC SOURCE-IPV4 DESTINATION-IPV4 BYTES FLOWS SECONDS CPU
+ * usage: flood INTERFACE SOURCE-MAC DESTINATION-MAC SOURCE-IPV4 DESTINATION-IPV4 BYTES FLOWS SECONDS CPU PAUSE
  * Prints how many frames went to the interface; it drops those that it has no room for. BYTES counts from the Ethernet
- * header, without FCS.
+ * header, without FCS. PAUSE is how often the program goes round an empty loop before each frame: 0 offers as many frames
+ * as it can.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,13 +35,13 @@
 #define PORT_BASE       1024
 #define BATCH           64
 #define FRAMES_PER_RUN  262144 /* between two looks at the clock; beginning and ending a run costs some 20 ms */
-#define LOG_BYTES       16384
+#define PAUSE_MAX       10000
 
 struct arguments {
     int interface;
     uint8_t source_mac[6], destination_mac[6];
     struct in_addr source, destination;
-    unsigned bytes, flows, seconds, cpu;
+    unsigned bytes, flows, seconds, cpu, pause;
 };
 
 static int parse_mac(const char *text, uint8_t mac[6])
@@ -69,7 +70,8 @@ static int parse(char **argv, struct arguments *arguments)
         return -1;
     if (parse_number(argv[6], HEADER_BYTES, FRAME_BYTES_MAX, &arguments->bytes) ||
         parse_number(argv[7], 1, FLOWS_MAX, &arguments->flows) || parse_number(argv[8], 1, 3600, &arguments->seconds) ||
-        parse_number(argv[9], 0, CPU_SETSIZE - 1, &arguments->cpu))
+        parse_number(argv[9], 0, CPU_SETSIZE - 1, &arguments->cpu) ||
+        parse_number(argv[10], 0, PAUSE_MAX, &arguments->pause))
         return -1;
     return arguments->flows & (arguments->flows - 1) ? -1 : 0;
 }
@@ -105,7 +107,6 @@ static long bpf(enum bpf_cmd command, union bpf_attr *attributes)
 /* Returns a file descriptor, or -1 after a message. */
 static int load_program(const struct arguments *arguments)
 {
-    static char log[LOG_BYTES];
     const struct bpf_insn program[] = {
         /* r6 = data, r2 = data_end; a frame shorter than the headers is dropped */
         {.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = 6, .src_reg = 1, .off = offsetof(struct xdp_md, data)},
@@ -113,7 +114,11 @@ static int load_program(const struct arguments *arguments)
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_DROP},
         {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 3, .src_reg = 6},
         {.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 3, .imm = HEADER_BYTES},
-        {.code = BPF_JMP | BPF_JGT | BPF_X, .dst_reg = 3, .src_reg = 2, .off = 6},
+        {.code = BPF_JMP | BPF_JGT | BPF_X, .dst_reg = 3, .src_reg = 2, .off = 9},
+        /* for (r1 = pause + 1; r1; r1--) */
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 1, .imm = (int)arguments->pause + 1},
+        {.code = BPF_ALU64 | BPF_SUB | BPF_K, .dst_reg = 1, .imm = 1},
+        {.code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = 1, .imm = 0, .off = -2},
         /* data[FLOW_OFFSET] = get_prandom_u32() & (flows - 1) */
         {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_prandom_u32},
         {.code = BPF_ALU64 | BPF_AND | BPF_K, .dst_reg = 0, .imm = (int)arguments->flows - 1},
@@ -127,13 +132,10 @@ static int load_program(const struct arguments *arguments)
     union bpf_attr attributes = {.prog_type = BPF_PROG_TYPE_XDP,
                                  .insns = (uintptr_t)program,
                                  .insn_cnt = sizeof program / sizeof program[0],
-                                 .license = (uintptr_t)"Apache-2.0",
-                                 .log_buf = (uintptr_t)log,
-                                 .log_size = sizeof log,
-                                 .log_level = 1};
+                                 .license = (uintptr_t)"Apache-2.0"};
     long fd = bpf(BPF_PROG_LOAD, &attributes);
     if (fd < 0)
-        fprintf(stderr, "flood: the kernel does not load the XDP program: %s\n%s", strerror(errno), log);
+        fprintf(stderr, "flood: the kernel does not load the XDP program: %s\n", strerror(errno));
     return (int)fd;
 }
 
@@ -166,11 +168,11 @@ static int64_t flood(int program, const uint8_t *frame, const struct arguments *
 int main(int argc, char **argv)
 {
     struct arguments arguments;
-    if (argc != 10 || parse(argv, &arguments)) {
+    if (argc != 11 || parse(argv, &arguments)) {
         fprintf(stderr,
                 "usage: flood INTERFACE SOURCE-MAC DESTINATION-MAC SOURCE-IPV4 DESTINATION-IPV4 BYTES(%d..%d) "
-                "FLOWS(power of two, 1..%d) SECONDS CPU\n",
-                HEADER_BYTES, FRAME_BYTES_MAX, FLOWS_MAX);
+                "FLOWS(power of two, 1..%d) SECONDS CPU PAUSE(0..%d)\n",
+                HEADER_BYTES, FRAME_BYTES_MAX, FLOWS_MAX, PAUSE_MAX);
         return 2;
     }
     arguments.interface = (int)if_nametoindex(argv[1]);

@@ -4,3 +4,4 @@ $(eval $(call library,cipu-graph-run,tools/bench/graph_run.c tools/bench/graph_m
 $(eval $(call library,bench-chain-graph,build/gen/native_chain.c,-O3))
 $(eval $(call program,bench-chain,tools/bench/chain.c,bench-chain-graph cipu-graph-run))
 $(eval $(call program,flood,tools/bench/flood.c,))
+$(eval $(call program,xdp-pass,tools/bench/xdp_pass.c,))

@@ -1,45 +1,121 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The graph with modules for kernels (driver/rtl_graph.h): the same FIFOs as the native card's, and for each instance
- * of a kernel its module's model and ports. With all models it becomes one library.
+ * The graph in SystemVerilog: one module with an instance of each kernel and a stream_fifo for each stream, as deep as
+ * the native card's. The shell's streams are its ports, named INSTANCE_STREAM: what the shell gives comes in, what it
+ * takes goes out. Widths come from the package of the records.
+ *
+ * A stream's wires on its writer's side are named after that end, and on its reader's side after the other.
  */
-#include "tools/graph/emit.h"
+#include <ctype.h>
+#include <string.h>
 
-static void emit_ports(const struct graph *graph, const struct instance *node, FILE *out)
+#include "tools/graph/model.h"
+
+static void emit_upper(const char *name, FILE *out)
 {
-    fprintf(out, "\nstatic const struct rtl_graph_port ports_%s[] = {\n", node->name);
+    for (; *name; name++)
+        fputc(toupper((unsigned char)*name), out);
+}
+
+static void emit_width(const char *record, FILE *out)
+{
+    fputs("cipu::", out);
+    emit_upper(record, out);
+    fputs("_BITS", out);
+}
+
+/* Of a shell's instance; the graph is the other end. */
+static void emit_shell_port(const struct instance *shell, size_t index, FILE *out)
+{
+    const struct port *port = &shell->ports[index];
+    bool in = port->direction == DIRECTION_OUT;
+    fprintf(out, ",\n    %s logic %s_%s_valid,\n    %s logic %s_%s_ready,\n    %s logic [", in ? "input " : "output",
+            shell->name, port->name, in ? "output" : "input ", shell->name, port->name, in ? "input " : "output");
+    emit_width(port->record, out);
+    fprintf(out, "-1:0] %s_%s_data", shell->name, port->name);
+}
+
+static void emit_ports(const struct graph *graph, FILE *out)
+{
+    fputs("    input  logic clk,\n    input  logic rst", out);
+    for (size_t n = 0; n < graph->node_count; n++)
+        for (size_t i = 0; !graph->nodes[n]->kernel && i < graph->nodes[n]->port_count; i++)
+            if (graph->nodes[n]->streams[i])
+                emit_shell_port(graph->nodes[n], i, out);
+    fputs(",\n    output logic idle\n", out);
+}
+
+static void emit_wires(const struct instance *node, FILE *out)
+{
     for (size_t i = 0; i < node->port_count; i++) {
         const struct port *port = &node->ports[i];
-        fprintf(out, "    {\"%s\", %zu, %s, sizeof(struct %s)},\n", port->name, stream_number(graph, node->streams[i]),
-                port->direction == DIRECTION_OUT ? "true" : "false", port->record);
+        fprintf(out, "  logic %s_%s_valid, %s_%s_ready;\n  logic [", node->name, port->name, node->name, port->name);
+        emit_width(port->record, out);
+        fprintf(out, "-1:0] %s_%s_data;\n", node->name, port->name);
     }
-    fputs("};\n", out);
+}
+
+static void emit_kernel(const struct instance *node, FILE *out)
+{
+    fprintf(out, "\n  // %s:%u\n", node->place.file, node->place.line);
+    emit_wires(node, out);
+    fprintf(out, "  logic %s_idle;\n  %s %s (\n      .clk,\n      .rst", node->name, node->kernel->name, node->name);
+    for (size_t i = 0; i < node->port_count; i++) {
+        static const char *const parts[] = {"valid", "ready", "data"};
+        for (size_t n = 0; n < 3; n++)
+            fprintf(out, ",\n      .%s_%s(%s_%s_%s)", node->ports[i].name, parts[n], node->name, node->ports[i].name,
+                    parts[n]);
+    }
+    fprintf(out, ",\n      .idle(%s_idle)\n  );\n", node->name);
+}
+
+static void emit_fifo_end(const char *side, const struct instance *node, size_t index, FILE *out)
+{
+    static const char *const parts[] = {"valid", "ready", "data"};
+    for (size_t n = 0; n < 3; n++)
+        fprintf(out, ",\n      .%s_%s(%s_%s_%s)", side, parts[n], node->name, node->ports[index].name, parts[n]);
+}
+
+static void emit_fifo(const struct stream *stream, FILE *out)
+{
+    const struct port *from = &stream->from->ports[stream->from_port], *to = &stream->to->ports[stream->to_port];
+    fprintf(out, "\n  // %s:%u\n  stream_fifo #(\n      .WIDTH(", stream->place.file, stream->place.line);
+    emit_width(from->record, out);
+    fprintf(out, "),\n      .DEPTH(%u)\n  ) %s_%s__%s_%s (\n      .clk,\n      .rst", stream->depth, stream->from->name,
+            from->name, stream->to->name, to->name);
+    emit_fifo_end("in", stream->from, stream->from_port, out);
+    emit_fifo_end("out", stream->to, stream->to_port, out);
+    fputs("\n  );\n", out);
+}
+
+/* Nothing is in a kernel or a FIFO: then the clock may stand. */
+static void emit_idle(const struct graph *graph, FILE *out)
+{
+    fputs("\n  assign idle = 1'b1", out);
+    for (size_t i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->kernel)
+            fprintf(out, " &&\n      %s_idle", graph->nodes[i]->name);
+    for (size_t i = 0; i < graph->stream_count; i++) {
+        const struct stream *stream = graph->streams[i];
+        fprintf(out, " &&\n      !%s_%s_valid", stream->to->name, stream->to->ports[stream->to_port].name);
+    }
+    fputs(";\n", out);
 }
 
 void emit_rtl(const struct graph *graph, const char *name, FILE *out)
 {
-    fputs("/* SPDX-License-Identifier: Apache-2.0 */\n/* Generated by cipu-graph: do not edit. */\n"
-          "#include \"driver/rtl_graph.h\"\n",
-          out);
-    emit_includes(graph, out);
-    fprintf(out, "\nstruct object {\n    struct hls_fifo fifo[%zu];\n};\n", graph->stream_count + 1);
-    emit_tables(graph, false, out);
-    fputc('\n', out);
-    for (size_t i = 0; i < graph->kernel_count; i++)
-        fprintf(out, "extern const struct rtl_model rtl_model_%s;\n", graph->kernels[i]->name);
+    fprintf(out,
+            "// SPDX-License-Identifier: Apache-2.0\n"
+            "// Generated by cipu-graph: do not edit.\n"
+            "module %s_graph (\n",
+            name);
+    emit_ports(graph, out);
+    fputs(");\n", out);
     for (size_t i = 0; i < graph->node_count; i++)
         if (graph->nodes[i]->kernel)
-            emit_ports(graph, graph->nodes[i], out);
-    fputs("\nstatic const struct rtl_graph_node rtl_nodes[] = {\n", out);
-    for (size_t i = 0; i < graph->node_count; i++) {
-        const struct instance *node = graph->nodes[i];
-        if (node->kernel)
-            fprintf(out, "    {&rtl_model_%s, ports_%s, %zu},\n", node->kernel->name, node->name, node->port_count);
-        else
-            fputs("    {NULL, NULL, 0},\n", out);
-    }
-    fputs("    {NULL, NULL, 0}};\n\nextern const struct rtl_graph rtl_graph;\nconst struct rtl_graph rtl_graph = {",
-          out);
-    emit_graph(graph, name, out);
-    fputs(", rtl_nodes};\n", out);
+            emit_kernel(graph->nodes[i], out);
+    for (size_t i = 0; i < graph->stream_count; i++)
+        emit_fifo(graph->streams[i], out);
+    emit_idle(graph, out);
+    fputs("\nendmodule\n", out);
 }

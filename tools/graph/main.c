@@ -12,7 +12,7 @@ static const char usage[] =
     "\n"
     "  -c, --check         print instances, streams and cycles (done when nothing else is asked)\n"
     "  -n, --native FILE   write the native card's C source ('-' = standard output)\n"
-    "  -r, --rtl FILE      write the C source of the card whose kernels are modules\n"
+    "  -r, --rtl FILE      write the graph's SystemVerilog module, NAME_graph\n"
     "  -d, --dot FILE      write a picture for Graphviz\n"
     "      --copying       with --native: records are copied in and out, unwritten bytes become 0xA5\n"
     "      --open          streams may be left open: they lead to the shell's instance 'open'\n"
@@ -130,40 +130,46 @@ static void print_summary(const struct graph *graph)
            graph->stream_count, cycles);
 }
 
-static void write_native(const struct graph *graph, const struct options *options, FILE *out)
+typedef void (*emitter)(const struct graph *graph, const char *name, FILE *out);
+
+static bool write_file(const struct graph *graph, const char *name, const char *path, emitter emit)
 {
-    emit_native(graph, options->name, options->copying, out);
+    FILE *out = open_output(path);
+    if (!out)
+        return false;
+    emit(graph, name, out);
+    return close_output(out, path);
 }
 
-static void write_rtl(const struct graph *graph, const struct options *options, FILE *out)
+static void emit_native_in_place(const struct graph *graph, const char *name, FILE *out)
 {
-    emit_rtl(graph, options->name, out);
+    emit_native(graph, name, false, out);
 }
 
-static void write_dot(const struct graph *graph, const struct options *options, FILE *out)
+static void emit_native_copying(const struct graph *graph, const char *name, FILE *out)
 {
-    emit_dot(graph, options->name, out);
+    emit_native(graph, name, true, out);
 }
 
 static int write_all(const struct graph *graph, const struct options *options)
 {
     const struct {
         const char *path;
-        void (*write)(const struct graph *graph, const struct options *options, FILE *out);
-    } outputs[] = {{options->native, write_native}, {options->rtl, write_rtl}, {options->dot, write_dot}};
-    bool check = true;
+        emitter emit;
+    } outputs[] = {
+        {options->native, options->copying ? emit_native_copying : emit_native_in_place},
+        {options->rtl, emit_rtl},
+        {options->dot, emit_dot},
+    };
+    bool any = false;
     for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
         if (!outputs[i].path)
             continue;
-        check = false;
-        FILE *out = open_output(outputs[i].path);
-        if (!out)
-            return 2;
-        outputs[i].write(graph, options, out);
-        if (!close_output(out, outputs[i].path))
+        any = true;
+        if (!write_file(graph, options->name, outputs[i].path, outputs[i].emit))
             return 2;
     }
-    if (options->check || check)
+    if (options->check || !any)
         print_summary(graph);
     return 0;
 }

@@ -71,6 +71,8 @@ static void read_annotation(struct front *front, LLVMValueRef call)
                                                            : FRONT_IN;
     stream->bytes = (uint32_t)LLVMConstIntGetZExtValue(LLVMGetAggregateElement(values, 0));
     stream->record = string_of(front, LLVMGetAggregateElement(values, 1));
+    /* LLVM renames an argument that is called as one of its blocks is. */
+    stream->name = string_of(front, LLVMGetAggregateElement(values, 2));
 }
 
 static bool is_annotation(LLVMValueRef instruction)
@@ -105,10 +107,10 @@ static void check_streams(struct front *front)
         size_t length;
         const char *name = LLVMGetValueName2(LLVMGetParam(front->kernel, i), &length);
         struct front_stream *stream = &front->streams[i];
-        stream->name = arena_text(front->arena, name, length);
         if (stream->record == NULL)
             message_error(front->messages, front->place, MESSAGE_ARGUMENTS,
-                          "argument '%s' is neither the state (the first) nor a stream", stream->name);
+                          "argument '%s' is neither the state (the first) nor a stream",
+                          arena_text(front->arena, name, length));
         else if (stream->bytes == 0 || stream->bytes > FRONT_RECORD_BYTES)
             message_error(front->messages, front->place, MESSAGE_RECORD_SIZE,
                           "%s of stream '%s' has %u bytes, at most %u are possible", stream->record, stream->name,

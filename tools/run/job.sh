@@ -11,7 +11,12 @@
 #   job_wait NAME                              # the guest's exit status
 #   job_result NAME KEY                        # what the guest printed as `CIPU-RESULT KEY VALUE`
 
+# CARD in the environment, native or rtl, is the kind of card: $job_card for configurations, $job_cipud the daemon that has it.
+
 job_bin=${B:-build/release}/bin
+job_card=${CARD:-native}
+job_cipud=$job_bin/cipud
+[ "$job_card" != rtl ] || job_cipud=$job_bin/cipud-rtl
 declare -A job_processes=()
 work=
 
@@ -50,7 +55,7 @@ job_fail() {
 job_daemon() {
     local name=$1 config=$2 try
     shift 2
-    setpriv --pdeathsig KILL "$@" "$job_bin/cipud" --config "$config" >"$work/$name.log" 2>&1 </dev/null &
+    setpriv --pdeathsig KILL "$@" "$job_cipud" --config "$config" >"$work/$name.log" 2>&1 </dev/null &
     job_processes[$name]=$!
     for try in {1..100}; do
         ! "$job_bin/cipu" --socket "$work/$name.rpc" rpc version_get >/dev/null 2>&1 || return 0

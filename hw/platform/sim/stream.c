@@ -14,6 +14,7 @@ static struct rtl_pin part(const struct rtl *rtl, const char *name, const char *
 struct rtl_stream rtl_stream(const struct rtl *rtl, const char *name, uint32_t index, uint32_t bytes)
 {
     struct rtl_pin valid = part(rtl, name, "valid"), ready = part(rtl, name, "ready"), data = part(rtl, name, "data");
+    bytes = bytes ? bytes : data.bits / valid.bits / 8;
     if (index >= valid.bits || ready.bits != valid.bits || data.bits != valid.bits * bytes * 8) {
         fprintf(stderr, "module %s, stream %s[%u]: %u streams of %u bits in all, expected records of %u bytes\n",
                 rtl->model->name, name, index, valid.bits, data.bits, bytes);

@@ -18,7 +18,7 @@ struct rtl_stream {
     uint32_t bytes; /* of a record */
 };
 
-/* Stops the program if there is no such stream. */
+/* Stops the program if there is no such stream. `bytes` 0 = any. */
 struct rtl_stream rtl_stream(const struct rtl *rtl, const char *name, uint32_t index, uint32_t bytes);
 
 static inline void rtl_set_bit(uint8_t *byte, uint8_t mask, bool value)

@@ -125,8 +125,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                                                         .vectors = 4,
                                                         .queue_entries_max = 256,
                                                         .config_bytes = 12};
-    virtio_pci_init(&pci, &SETTINGS, &TRANSPORT, &pci);
-    return vfio_user_session_init(&session, &OPS, &pci, &counters);
+    int result = virtio_pci_init(&pci, &SETTINGS, &TRANSPORT, &pci);
+    return result ? result : vfio_user_session_init(&session, &OPS, &pci, &counters);
 }
 
 static void send_all(int socket, const void *data, size_t bytes)

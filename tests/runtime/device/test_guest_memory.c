@@ -51,6 +51,20 @@ static int map(struct fixture *fixture, uint64_t address, uint64_t length, off_t
     return guest_memory_map(fixture->memory, address, length, fixture->file, offset, 3);
 }
 
+/* A file whose pages do not come from memory or a disk is never touched: messages reach what it stands for. */
+static void test_foreign_file(void **state)
+{
+    struct fixture *fixture = *state;
+    uint8_t byte;
+    int file = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY);
+    if (file < 0)
+        skip();
+    assert_int_equal(guest_memory_map(fixture->memory, 0x10000, PAGE, file, 0, 3), 0);
+    assert_int_equal(guest_memory_read(fixture->memory, 0x10000, &byte, 1), -ENOTCONN);
+    assert_false(guest_memory_in_card(fixture->memory, 0x10000, PAGE));
+    close(file);
+}
+
 static void test_pieces(void **state)
 {
     struct fixture *fixture = *state;
@@ -294,8 +308,9 @@ int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_pieces), TEST(test_large_file),  TEST(test_what_a_client_may_pass), TEST(test_cut_files),
-        TEST(test_ring),   TEST(test_ring_events), TEST(test_ring_indirect),          TEST(test_ring_random),
+        TEST(test_pieces),      TEST(test_large_file),    TEST(test_what_a_client_may_pass),
+        TEST(test_cut_files),   TEST(test_foreign_file),  TEST(test_ring),
+        TEST(test_ring_events), TEST(test_ring_indirect), TEST(test_ring_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

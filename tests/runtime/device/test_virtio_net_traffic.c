@@ -2,6 +2,7 @@
 /* Frames through a native card and back: memory of every kind, features on and off, resets and disconnections under
  * way. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 
@@ -96,6 +97,31 @@ static void test_interrupts(void **state)
         exchange_frames(reflecting, 1);
         assert_true(interrupted(fds[1]));
         assert_true(interrupted(fds[2]));
+        assert_int_equal(vfio_user_client_dma_unmap(reflecting->client, 0, UINT64_C(1) << 48), 0);
+        reflecting->memory = NULL;
+    }
+    for (unsigned i = 0; i < 4; i++)
+        close(fds[i]);
+}
+
+/* A client whose eventfds are full, and who made writing to them block, holds up neither the card nor anybody who
+ * changes the device. */
+static void test_full_interrupts(void **state)
+{
+    struct reflecting_card *reflecting = *state;
+    int fds[4];
+    for (uint32_t i = 0; i < 4; i++) {
+        fds[i] = eventfd(0, 0);
+        assert_int_equal(vfio_user_client_irq(reflecting->client, 2, i, fds[i]), 0);
+        assert_int_equal(eventfd_write(fds[i], UINT64_MAX - 1), 0);
+        assert_int_equal(fcntl(fds[i], F_SETFL, 0), 0);
+    }
+    for (unsigned kind = CLIENT_MEMORY_SHARED; kind <= CLIENT_MEMORY_PRIVATE; kind++) {
+        reflecting_card_start(reflecting, kind, MERGEABLE);
+        assert_int_equal(virtio_net_driver_common_write(&reflecting->driver, VIRTIO_PCI_CONFIG_VECTOR, 3, 2), 0);
+        exchange_frames(reflecting, 20);
+        virtio_net_set_link(reflecting->device, kind % 2);
+        exchange_frames(reflecting, 20);
         assert_int_equal(vfio_user_client_dma_unmap(reflecting->client, 0, UINT64_C(1) << 48), 0);
         reflecting->memory = NULL;
     }
@@ -300,6 +326,7 @@ int main(void)
         REFLECTED(test_private),
         REFLECTED(test_mixed),
         REFLECTED(test_interrupts),
+        REFLECTED(test_full_interrupts),
         REFLECTED(test_latched_interrupt),
         REFLECTED(test_bus_master),
         REFLECTED(test_bus_master_private),

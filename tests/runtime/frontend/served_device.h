@@ -28,6 +28,7 @@ struct served_device {
 static inline int served_device_setup(void **state)
 {
     struct served_device *served = calloc(1, sizeof *served);
+    *state = served;
     snprintf(served->folder, sizeof served->folder, "/tmp/cipu-test-XXXXXX");
     if (!mkdtemp(served->folder))
         return -1;
@@ -35,7 +36,6 @@ static inline int served_device_setup(void **state)
     plain_device_init(&served->device);
     if (vfio_user_server_create(served->path, &plain_device_ops, &served->device, &served->server, NULL))
         return -1;
-    *state = served;
     return vfio_user_client_connect(served->path, CLIENT_VERSION_JSON, &served->client);
 }
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "runtime/frontend/vfio_user_message.h"
 #include "tests/runtime/frontend/served_device.h"
 
 static int setup_unconnected(void **state)
@@ -15,6 +16,8 @@ static int setup_unconnected(void **state)
         struct served_device *served = *state;
         vfio_user_client_close(served->client);
         served->client = NULL;
+        while (served_statistics(served).connected)
+            usleep(1000);
     }
     return result;
 }
@@ -213,6 +216,46 @@ static void test_socket_files(void **state)
     assert_int_equal(vfio_user_server_create(path, &plain_device_ops, &served->device, &other, &error), -ENOENT);
 }
 
+struct slow_reader {
+    int socket;
+    atomic_bool stop;
+};
+
+static void *take_little(void *argument)
+{
+    struct slow_reader *reader = argument;
+    char byte;
+    while (!reader->stop && read(reader->socket, &byte, 1) == 1)
+        usleep(1000);
+    return NULL;
+}
+
+/* A client that takes a byte now and then is not waited for until it has taken all. */
+static void test_client_that_reads_slowly(void **state)
+{
+    const size_t bytes = VFIO_USER_MAX_TRANSFER;
+    (void)state;
+    int ends[2];
+    pthread_t thread;
+    struct vfio_user_header header = {.id = 1};
+    uint8_t *data = calloc(1, bytes);
+    assert_non_null(data);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    struct slow_reader reader = {.socket = ends[1]};
+    assert_int_equal(pthread_create(&thread, NULL, take_little, &reader), 0);
+    assert_int_equal(vfio_user_message_send(ends[0], &header, data, bytes, NULL, 0, -1), -ETIMEDOUT);
+    reader.stop = true;
+    pthread_join(thread, NULL);
+    /* Now it takes nothing at all. */
+    int result;
+    while ((result = vfio_user_message_send(ends[0], &header, NULL, 0, NULL, 0, -1)) == 0)
+        ;
+    assert_int_equal(result, -EAGAIN);
+    close(ends[0]);
+    close(ends[1]);
+    free(data);
+}
+
 int main(void)
 {
 #define UNCONNECTED(test) cmocka_unit_test_setup_teardown(test, setup_unconnected, served_device_teardown)
@@ -224,6 +267,7 @@ int main(void)
         UNCONNECTED(test_end_inside_message),
         UNCONNECTED(test_clients_in_turn),
         UNCONNECTED(test_client_that_does_not_read),
+        UNCONNECTED(test_client_that_reads_slowly),
         UNCONNECTED(test_socket_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -479,10 +479,11 @@ static void test_spoofed(void **state)
     struct world *world = *state;
     uint8_t frame[PACKET_BYTES_MAX];
     struct net_statistics before, after;
-    deliver(world, 0, frame, put_udp(frame, 0, false, 1000, 64, gateway_mac));
+    size_t length = put_udp(frame, 0, false, 1000, 64, gateway_mac);
+    deliver(world, 0, frame, length);
     drain(world);
     net_statistics(world->side[0].net, &before);
-    size_t length = put_udp(frame, 0, false, 1003, 64, gateway_mac);
+    length = put_udp(frame, 0, false, 1003, 64, gateway_mac);
     frame[FRAME_ETHERNET_BYTES + 15] = 9;
     frame_ipv4_checksum(frame + FRAME_ETHERNET_BYTES, FRAME_IPV4_BYTES);
     guest_send(world, 0, frame, length);
@@ -524,7 +525,8 @@ static void test_threads(void **state)
 {
     struct world *world = *state;
     uint8_t frame[PACKET_BYTES_MAX];
-    deliver(world, 0, frame, put_udp(frame, 0, false, 1000, 64, gateway_mac));
+    size_t length = put_udp(frame, 0, false, 1000, 64, gateway_mac);
+    deliver(world, 0, frame, length);
     drain(world);
     struct hammer job = {.net = world->side[0].net};
     pthread_t thread;

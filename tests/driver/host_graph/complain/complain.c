@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A target that completes every command and reports an event for it, with the argument as its address. */
+/* A target that completes every command and reports an event for it, with the argument as its address,
+ * of eight functions in turn. */
 #include "hls/include/hls.h"
 #include "hls/include/host_ring.h"
 
@@ -19,6 +20,7 @@ STEP(complain, struct complain_state *state, STREAM_IN(struct command_entry, in)
     HLS_ZERO(complaint, sizeof *complaint);
     complaint->kind = EVENT_QUEUE_STOPPED;
     complaint->detail = FAULT_ADDRESS;
+    complaint->function = (uint16_t)(command->argument & 7u);
     complaint->queue = (uint16_t)command->index;
     complaint->address = command->argument;
     state->commands++;

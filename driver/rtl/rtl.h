@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rtl card: the same card as the native one, cycle by cycle. Verilated modules stand in the places of those nodes
+ * for which there are some (units); every other kernel runs natively as a model of one: at most one activation per
+ * cycle, and a record that was written in one cycle is read in a later one. So
+ * FIFOs behave as hw/shell/stream_fifo.sv does, and the card becomes exact kernel by kernel.
+ *
+ * A unit that is idle is not evaluated. When all are, and no stream moves, the clock stands: the card's thread sleeps.
+ */
+#ifndef CIPU_RTL_CARD_H
+#define CIPU_RTL_CARD_H
+
+#include "driver/native.h"
+#include "hw/platform/sim/bus.h"
+#include "hw/platform/sim/stream.h"
+
+/* A kernel that has a module; its ports are named as its streams. */
+struct rtl_kernel {
+    const char *kernel;
+    const struct rtl_model *model;
+};
+
+/* The kernels of the build, in any order; ends with {NULL, NULL}. */
+extern const struct rtl_kernel rtl_kernels[];
+
+int rtl_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
+                  struct cipu_error *error);
+
+/* Since open: cycles that ran, and evaluations of models. Any thread. */
+struct rtl_card_figures {
+    uint64_t cycles;
+    uint64_t evaluations;
+    struct bus_counters host; /* what crossed PCIe */
+};
+void rtl_card_figures(struct cipu_card *card, struct rtl_card_figures *figures);
+
+#endif

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The card's kernels as modules, one by one: hls/NAME/NAME.c -> build/gen/rtl/NAME.sv (hlsc) -> $(HW)/kernel/NAME.o
+# (Verilator), and cipud with the card that has them all. They are the same for all variants; the release variant makes
+# them.
+HLSC := build/release/bin/hlsc
+RTL := build/gen/rtl
+RTL_KERNELS := $(sort $(shell sed -n 's/^nk=\([a-z0-9_]*\):.*/\1/p' hls/card.cfg))
+RTL_KERNEL_HEADERS := $(wildcard hls/include/*.h hls/*/*.h)
+
+# What state may take to depend on itself is 3 ns, an activation may begin in every cycle; these do not get there.
+HLSC_FLAGS_ingress := --loop-budget 4
+HLSC_FLAGS_parse := --registers 120000
+HLSC_FLAGS_ring_fetch := --loop-budget 4
+HLSC_FLAGS_ring_post := --loop-budget 9 --interval 4
+HLSC_FLAGS_used_events := --loop-budget 6
+HLSC_FLAGS_virtio_rx := --loop-budget 6 --interval 4
+HLSC_FLAGS_virtio_tx := --loop-budget 6 --interval 4
+
+define rtl_kernel
+$(RTL)/$(1).sv: hls/$(1)/$(1).c $(RTL_KERNEL_HEADERS) $(HLSC) tools/hlsc/delays.txt
+	$$(call say,HLSC,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(HLSC) $$(HLSC_FLAGS_$(1)) --report $$(@:.sv=.report) -o $$(@D) $$<
+
+$(HW)/kernel/$(1).o: $(RTL)/$(1).sv tools/verilate hw/platform/sim/model.h
+	$$(call say,VERIL,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)CXX='$$(CXX)' tools/verilate --output $$@ --name $(1) --top $(1) $(RTL)/$(1).sv
+endef
+
+ifeq ($(VARIANT),release)
+$(foreach kernel,$(RTL_KERNELS),$(eval $(call rtl_kernel,$(kernel))))
+
+build/gen/rtl_kernels.c: hw/kernels.mk hls/card.cfg
+	$(Q)$(BEGIN_OUTPUT) { echo '/* SPDX-License-Identifier: Apache-2.0 */'; echo '#include "driver/rtl/rtl.h"'; \
+	    printf 'extern const struct rtl_model rtl_model_%s;\n' $(RTL_KERNELS); \
+	    echo 'const struct rtl_kernel rtl_kernels[] = {'; \
+	    for kernel in $(RTL_KERNELS); do echo "    {\"$$kernel\", &rtl_model_$$kernel},"; done; echo '    {0}};'; } \
+	    > "$$new" $(END_OUTPUT)
+
+# What has the rtl card with all kernels links these.
+RTL_CARD_SOURCES := $(filter-out driver/rtl/kernels.c,$(RTL_CARD)) build/gen/rtl_kernels.c
+RTL_CARD_OBJECTS := $(RTL_KERNELS:%=$(HW)/kernel/%.o) $(call models,$(CARD_MODELS)) $(HW)/verilated.o
+$(B)/bin/cipud-rtl: $(RTL_CARD_OBJECTS)
+$(eval $(call link_rule,$(B)/bin/cipud-rtl,runtime/cipud.c $(RTL_CARD_SOURCES),$(CIPUD_LIBS) cipu-hw-sim,$(RTL_CARD_OBJECTS) $(CIPUD_LDLIBS) -lstdc++ -lm))
+endif
