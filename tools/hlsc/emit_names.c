@@ -25,6 +25,23 @@ static const char *const reserved[] = {
     "wildcard",      "wire",     "with",     "within",    "wor",       "xnor",       "xor",         "clearing",
     "clear_address", "pause"};
 
+/* What clang and LLVM call values that have no name in C. */
+static const char *const temporaries[] = {
+    "add",      "and", "bf",     "brmerge", "call",    "cmp",  "cond", "conv",   "dec",     "div",
+    "frombool", "inc", "land",   "lnot",    "loadedv", "lor",  "mul",  "narrow", "neg",     "not",
+    "or",       "rem", "retval", "sel",     "sext",    "shl",  "shr",  "spec",   "storedv", "sub",
+    "switch",   "tmp", "tobool", "trunc",   "umax",    "umin", "xor",  "zext"};
+
+/* A hint that says something: its first word, without number, is none of LLVM's. */
+static bool speaks(const char *name)
+{
+    size_t length = name != NULL ? strcspn(name, "0123456789.") : 0;
+    for (size_t i = 0; i < sizeof temporaries / sizeof temporaries[0]; i++)
+        if (strlen(temporaries[i]) == length && strncmp(name, temporaries[i], length) == 0)
+            return false;
+    return length > 0;
+}
+
 static uint32_t hash_text(const char *text)
 {
     uint32_t hash = 2166136261u;
@@ -95,7 +112,7 @@ static void name_node(struct emit_names *names, net_id id)
         snprintf(name, sizeof name, "%s_word%u", design->rams[node->index].name, node->low);
         break;
     default:
-        if (node->name != NULL && node->name[0] != '\0')
+        if (speaks(node->name))
             snprintf(name, sizeof name, "%s", node->name);
         else
             snprintf(name, sizeof name, "n%u", id);
@@ -151,7 +168,7 @@ static void find_inlined(struct emit_names *names)
         }
         depth[id] = (uint8_t)(inner + 1);
         /* A signed shift within an unsigned expression would be unsigned. */
-        names->inlined[id] = schedule_is_source(schedule, id) && node->count > 0 && node->name == NULL &&
+        names->inlined[id] = schedule_is_source(schedule, id) && node->count > 0 && !speaks(node->name) &&
                              node->op != NET_ASHR && uses[id] == 1 && inner + 1 < INLINE_DEPTH;
     }
     free(uses);

@@ -71,8 +71,8 @@ void interpreter_init(struct interpreter *interpreter, const struct design *desi
 {
     const struct netlist *netlist = &design->netlist;
     uint32_t words = 0, operands = 0;
-    memset(interpreter, 0, sizeof *interpreter);
     interpreter->design = design;
+    interpreter->order_count = 0;
     interpreter->offsets = memory_new(netlist->node_count, sizeof *interpreter->offsets);
     for (net_id id = 1; id < netlist->node_count; id++) {
         interpreter->offsets[id] = words;
@@ -80,7 +80,6 @@ void interpreter_init(struct interpreter *interpreter, const struct design *desi
         operands = operands < net_get(netlist, id)->count ? net_get(netlist, id)->count : operands;
     }
     interpreter->operands = memory_new(operands, sizeof *interpreter->operands);
-    find_order(interpreter);
     interpreter->values = memory_new(words, sizeof *interpreter->values);
     interpreter->registers = memory_new(design->register_count, sizeof *interpreter->registers);
     for (uint32_t i = 0; i < design->register_count; i++)
@@ -90,6 +89,7 @@ void interpreter_init(struct interpreter *interpreter, const struct design *desi
         interpreter->rams[i] =
             memory_new((size_t)design->rams[i].words * bits_words(design->rams[i].width), sizeof(uint64_t));
     interpreter_reset(interpreter);
+    find_order(interpreter);
 }
 
 void interpreter_free(struct interpreter *interpreter)

@@ -319,8 +319,8 @@ void cells_store(struct lower *lower, net_id *cells, uint32_t size, const struct
 
 /* The cells of the object around the place: a state is cut where its RAMs are. */
 struct view {
-    net_id *cells;
-    const net_id *fixed;
+    const net_id *read;
+    net_id *write;        /* the same; NULL where nothing may be written */
     uint32_t start, size; /* of the object's bytes */
 };
 
@@ -337,7 +337,7 @@ static struct view state_view(struct lower *lower, const struct pointer *place)
         start--;
     while (end < lower->state->bytes && lower->state_cells[end] != LOWER_NO_CELL)
         end++;
-    view.cells = lower->cells + lower->state_cells[start];
+    view.read = view.write = lower->cells + lower->state_cells[start];
     view.start = start;
     view.size = end - start;
     return view;
@@ -352,11 +352,11 @@ static struct view view_of(struct lower *lower, const struct pointer *place)
         return state_view(lower, place);
     case OBJECT_LOCAL:
     case OBJECT_OUTPUT:
-        view.cells = lower->cells + object->first_cell;
+        view.read = view.write = lower->cells + object->first_cell;
         break;
     case OBJECT_INPUT:
     case OBJECT_CONSTANT:
-        view.fixed = object->fixed;
+        view.read = object->fixed;
         break;
     default:
         view.size = 0;
@@ -379,7 +379,7 @@ static bool check_place(struct lower *lower, const struct pointer *place, const 
         lower_error(lower, MESSAGE_BOUNDS, "%u bytes at offset %lld of '%s', which has %u bytes", bytes,
                     (long long)place->offset, place->object->name, place->object->bytes);
     else
-        return known;
+        return known && view->read != NULL;
     return false;
 }
 
@@ -394,7 +394,7 @@ static void load_place(struct lower *lower, const struct pointer *place, uint32_
     struct pointer local = *place;
     local.offset -= view.start;
     if (check_place(lower, place, &view, bytes))
-        cells_load(lower, view.fixed != NULL ? view.fixed : view.cells, view.size, &local, bytes, to);
+        cells_load(lower, view.read, view.size, &local, bytes, to);
     else
         memset(to, 0, bytes * sizeof *to);
 }
@@ -424,11 +424,11 @@ static void store_place(struct lower *lower, const struct pointer *place, uint32
     local.offset -= view.start;
     if (!check_place(lower, place, &view, bytes))
         return;
-    if (view.fixed != NULL)
+    if (view.write == NULL)
         lower_error(lower, MESSAGE_READ_ONLY, "'%s' is written, but it is %s", place->object->name,
                     place->object->kind == OBJECT_INPUT ? "a record that was read" : "constant");
     else
-        cells_store(lower, view.cells, view.size, &local, bytes, from);
+        cells_store(lower, view.write, view.size, &local, bytes, from);
 }
 
 /* Where the pointer is a choice, each of its places keeps what it has if it is not the one. */

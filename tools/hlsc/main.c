@@ -280,6 +280,14 @@ static int prepare(struct command *command)
     return 0;
 }
 
+static bool close_report(struct command *command)
+{
+    if (command->report == NULL || command->report_to == NULL || fclose(command->report_to) == 0)
+        return true;
+    fprintf(stderr, "hlsc: cannot write %s: %s\n", command->report, strerror(errno));
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     struct command command = {
@@ -297,7 +305,5 @@ int main(int argc, char **argv)
         int one = compile_kernel(&command, argv[i]);
         status = one > status ? one : status;
     }
-    if (command.report_to != NULL && command.report_to != stdout && fclose(command.report_to) != 0)
-        status = 2;
-    return status;
+    return close_report(&command) ? status : 2;
 }

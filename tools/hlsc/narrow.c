@@ -85,8 +85,62 @@ static uint32_t needed_bits(const struct design *design, uint32_t index)
 
 struct narrowing {
     struct design *design;
-    net_id *now; /* by node: what it is with narrower registers */
+    net_id *now;      /* by node: what it is when narrowed */
+    uint32_t *needed; /* by node: its bits from here on are not used; 0 = it is not used */
 };
+
+static void need(struct narrowing *narrowing, net_id id, uint32_t bits)
+{
+    uint32_t width = net_width(&narrowing->design->netlist, id);
+    bits = bits < width ? bits : width;
+    if (narrowing->needed[id] < bits)
+        narrowing->needed[id] = bits;
+}
+
+static void need_parts(struct narrowing *narrowing, net_id id)
+{
+    const struct netlist *netlist = &narrowing->design->netlist;
+    uint32_t bits = narrowing->needed[id];
+    for (uint32_t i = 0, at = 0; i < net_get(netlist, id)->count && at < bits; i++) {
+        net_id part = net_operand(netlist, id, i);
+        need(narrowing, part, bits - at);
+        at += net_width(netlist, part);
+    }
+}
+
+/* Which bits of its operands an operation needs for those that are needed of it. */
+static void need_operands(struct narrowing *narrowing, net_id id)
+{
+    const struct netlist *netlist = &narrowing->design->netlist;
+    const struct net_node *node = net_get(netlist, id);
+    uint32_t bits = narrowing->needed[id];
+    bool low = node->op == NET_NOT || node->op == NET_AND || node->op == NET_OR || node->op == NET_XOR ||
+               node->op == NET_ADD || node->op == NET_SUB || node->op == NET_MUL;
+    if (node->op == NET_CONCAT) {
+        need_parts(narrowing, id);
+        return;
+    }
+    for (uint32_t i = 0; i < node->count; i++) {
+        bool of_value = low || (node->op == NET_MUX && i > 0) || (node->op == NET_SHL && i == 0);
+        uint32_t all = net_width(netlist, net_operand(netlist, id, i));
+        need(narrowing, net_operand(netlist, id, i), of_value ? bits : node->op == NET_SLICE ? node->low + bits : all);
+    }
+}
+
+static void need_end(net_id *net, void *context)
+{
+    struct narrowing *narrowing = context;
+    if (*net != NET_NONE)
+        need(narrowing, *net, NET_WIDTH_MAX);
+}
+
+static void find_needed(struct narrowing *narrowing)
+{
+    design_visit(narrowing->design, need_end, narrowing);
+    for (net_id id = narrowing->design->netlist.node_count; id-- > 1;)
+        if (narrowing->needed[id] > 0)
+            need_operands(narrowing, id);
+}
 
 static void replace(net_id *net, void *context)
 {
@@ -99,31 +153,39 @@ static net_id rebuild(struct narrowing *narrowing, net_id id)
     struct netlist *netlist = &narrowing->design->netlist;
     const struct net_node *node = net_get(netlist, id);
     if (node->op == NET_REGISTER) {
-        uint32_t width = node->width;
+        uint32_t of = node->width;
         net_id leaf = net_register(netlist, node->index, narrowing->design->registers[node->index].width);
-        return net_zext(netlist, leaf, width);
+        return net_zext(netlist, leaf, of);
     }
-    uint32_t count = node->count;
+    uint32_t count = node->count, width = node->width, bits = narrowing->needed[id];
+    enum net_op op = (enum net_op)node->op;
+    bool sum = op == NET_ADD || op == NET_SUB || op == NET_MUL || op == NET_SHL;
     if (count == 0)
         return id;
     net_id *operands = memory_new(count, sizeof *operands);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         operands[i] = narrowing->now[net_operand(netlist, id, i)];
-    netlist->place = node->place;
-    const char *name = node->name;
+        if (sum && (op != NET_SHL || i == 0))
+            operands[i] = net_slice(netlist, operands[i], 0, bits);
+    }
+    netlist->place = net_get(netlist, id)->place;
+    const char *name = net_get(netlist, id)->name;
     net_id result = net_rebuild(netlist, id, operands);
     if (name != NULL)
         net_name(netlist, result, name);
     free(operands);
-    return result;
+    return net_zext(netlist, result, width);
 }
 
 static void rebuild_all(struct design *design)
 {
     uint32_t count = design->netlist.node_count;
-    struct narrowing narrowing = {design, memory_new(count, sizeof *narrowing.now)};
+    struct narrowing narrowing = {design, memory_new(count, sizeof *narrowing.now),
+                                  memory_new(count, sizeof *narrowing.needed)};
+    find_needed(&narrowing);
     for (net_id id = 1; id < count; id++)
-        narrowing.now[id] = rebuild(&narrowing, id);
+        if (narrowing.needed[id] > 0)
+            narrowing.now[id] = rebuild(&narrowing, id);
     design_visit(design, replace, &narrowing);
     for (uint32_t i = 0; i < design->register_count; i++) {
         struct design_register *state = &design->registers[i];
@@ -131,13 +193,14 @@ static void rebuild_all(struct design *design)
         state->initial = net_slice(&design->netlist, state->initial, 0, state->width);
     }
     free(narrowing.now);
+    free(narrowing.needed);
 }
 
-void narrow_state(struct design *design)
+void narrow_design(struct design *design)
 {
     bool changed = true;
     for (uint32_t round = 0; changed && round < ROUNDS_MAX; round++) {
-        changed = false;
+        changed = round == 0;
         for (uint32_t i = 0; i < design->register_count; i++) {
             uint32_t width = needed_bits(design, i);
             changed |= width < design->registers[i].width;

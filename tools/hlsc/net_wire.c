@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Nodes that cost nothing in hardware, and choices. Slices move towards the leaves, so that only the bits in use exist;
- * concatenations join what belongs together again, so that a record that is chosen as a whole is one wide choice.
+ * concatenations join what belongs together again, so that a record that is chosen as a whole is one wide choice. Wide
+ * sums are not sliced: C takes them apart into bytes and joins them again, and a sum for each would remain.
  */
 #include <assert.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "tools/hlsc/bits.h"
 #include "tools/hlsc/memory.h"
 #include "tools/hlsc/net_build.h"
+
+#define NARROW_SUM 6u /* bits: one look-up table for each, or little more */
 
 /* A list of parts under construction. */
 struct parts {
@@ -197,23 +200,17 @@ static net_id slice_node(struct netlist *netlist, net_id id, uint32_t low, uint3
     return net_intern(netlist, &node, &id, NULL);
 }
 
-/* Low bits of a sum, difference, product or left shift need low bits of the operands alone. */
-static net_id slice_arithmetic(struct netlist *netlist, net_id id, uint32_t low, uint32_t width)
+/* Sums of a few bits are cheaper than waiting for all. */
+static net_id slice_sum(struct netlist *netlist, net_id id, uint32_t low, uint32_t width)
 {
-    const struct net_node *node = net_get(netlist, id);
     uint32_t end = low + width;
-    if (end == node->width)
+    if (end > NARROW_SUM || end == net_width(netlist, id))
         return slice_node(netlist, id, low, width);
-    enum net_op op = (enum net_op)node->op;
+    bool add = net_get(netlist, id)->op == NET_ADD;
     net_id a = net_operand(netlist, id, 0), b = net_operand(netlist, id, 1);
     a = net_slice(netlist, a, 0, end);
-    if (op != NET_SHL)
-        b = net_slice(netlist, b, 0, end);
-    net_id narrow = op == NET_ADD   ? net_add(netlist, a, b)
-                    : op == NET_SUB ? net_sub(netlist, a, b)
-                    : op == NET_MUL ? net_mul(netlist, a, b)
-                                    : net_shl(netlist, a, b);
-    return net_slice(netlist, narrow, low, width);
+    b = net_slice(netlist, b, 0, end);
+    return net_slice(netlist, add ? net_add(netlist, a, b) : net_sub(netlist, a, b), low, width);
 }
 
 static net_id slice_bitwise(struct netlist *netlist, net_id id, uint32_t low, uint32_t width)
@@ -247,9 +244,7 @@ static net_id slice_push(struct netlist *netlist, net_id id, uint32_t low, uint3
         return slice_bitwise(netlist, id, low, width);
     case NET_ADD:
     case NET_SUB:
-    case NET_MUL:
-    case NET_SHL:
-        return slice_arithmetic(netlist, id, low, width);
+        return slice_sum(netlist, id, low, width);
     case NET_MUX:
         return slice_choice(netlist, id, low, width);
     default:

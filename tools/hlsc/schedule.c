@@ -307,7 +307,7 @@ int schedule_design(struct schedule *schedule, struct design *design, const stru
                     const struct schedule_options *options, FILE *messages)
 {
     memset(schedule, 0, sizeof *schedule);
-    narrow_state(design);
+    narrow_design(design);
     balance_design(design, delays);
     schedule->design = design;
     schedule->delays = delays;

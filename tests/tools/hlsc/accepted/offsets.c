@@ -28,8 +28,8 @@ STEP(offsets, struct offsets_state *state, STREAM_IN(struct question, in), STREA
     state->pair[i].x = q->c;
     if (q->a & 1u)
         HLS_COPY(&state->pair[8 + j], &kept, sizeof kept);
-    state->grid[j & 1u][i & 3u + 1] = q->d;
-    r->bytes[0] = state->grid[2 - i & 1u][j];
+    state->grid[j & 1u][(i & 3u) + 1] = q->d;
+    r->bytes[0] = state->grid[2 - (i & 1u)][j];
     HLS_WINDOW(r->bytes + 1, 8, q->bytes, 40, (uint32_t)q->d & 63u);
     HLS_VIEW(view, 4, q->bytes, 40, i * 4u + j);
     r->words[1] = hls_be32(view);

@@ -6,11 +6,12 @@
 
 #include <deque>
 
-namespace hls {
+namespace hls
+{
 
-template <typename record>
-class stream {
-public:
+template <typename record> class stream
+{
+  public:
     bool empty() const
     {
         return records.empty();
@@ -30,10 +31,10 @@ public:
         records.push_back(last);
     }
 
-private:
+  private:
     std::deque<record> records;
 };
 
-}
+} // namespace hls
 
 #endif
