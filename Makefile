@@ -198,7 +198,7 @@ format-check: ## check the format of all C sources
 	$(Q)clang-format-19 --dry-run -Werror $(C_FILES)
 
 lint: setup ## check format, compilers' warnings, clang-tidy, cppcheck, shellcheck and Verilog
-	$(Q)+$(MAKE) -s --no-print-directory SETUP=0 all build/gen/hw/cipu.sv
+	$(Q)+$(MAKE) -s --no-print-directory SETUP=0 all build/gen/hw/cipu.sv build/gen/hw/empty/card_graph.sv
 	$(Q)tools/lint
 
 clean: ## remove what was built (the guest and QEMU stay)

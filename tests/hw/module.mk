@@ -25,3 +25,21 @@ $(eval $(call verilated,reset_control,reset_control,reset_control,PATIENCE=100))
 $(eval $(call verilated,watchdog,watchdog,watchdog,STREAMS=2 LIMIT=50))
 $(eval $(call verilated,stream_monitor,stream_monitor,stream_monitor))
 $(eval $(call rtl_test,test_reset_watchdog,tests/hw/test_reset_watchdog.c,,reset_control watchdog stream_monitor))
+
+# A whole card as one model, with the kernels of the mover's graph, and the same card joined by the rtl card in C.
+MOVER_KERNELS := mover mover_fetch mover_status mover_interrupt
+MOVER_MODULES := $(foreach name,$(MOVER_KERNELS),build/gen/hw/mover/$(name).sv)
+define mover_module
+build/gen/hw/mover/$(1).sv: tests/driver/kernels/$(1)/$(1).c tests/driver/kernels/mover.h $(B)/bin/hlsc
+	$$(call say,HLSC,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(B)/bin/hlsc --quiet -o $$(@D) $$<
+endef
+$(foreach name,$(MOVER_KERNELS),$(eval $(call mover_module,$(name))))
+$(eval $(call rtl_graph,mover,tests/driver/graphs/mover.cfg,tests/driver/kernels))
+CARD_SHELL := $(DMA_READ) $(DMA_WRITE) $(CARD_MEMORY) doorbells interrupts packet_buffer ethernet_rx ethernet_tx \
+    register_file reset_control card
+$(eval $(call verilated,card_mover,card,$(sort $(CARD_SHELL)),,build/gen/hw/mover/card_graph.sv $(MOVER_MODULES)))
+$(foreach name,$(MOVER_KERNELS),$(eval $(call verilated,$(name),$(name),,,build/gen/hw/mover/$(name).sv)))
+$(eval $(call rtl_test,test_card,tests/hw/test_card.c tests/driver/mover_card.c $(filter-out driver/rtl/kernels.c,$(RTL_CARD)) \
+    build/gen/native_mover.c build/gen/native_mover_copying.c,cipu-driver,$(CARD_MODELS) card_mover $(MOVER_KERNELS),-lpcap))
