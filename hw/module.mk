@@ -10,19 +10,16 @@
 RECORD_HEADERS := $(wildcard hls/include/*.h)
 build/gen/hw/cipu.sv: $(RECORD_HEADERS) build/gen/bin/cipu-records
 	$(call say,GEN,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)build/gen/bin/cipu-records --package $@ $(RECORD_HEADERS)
+	$(Q)$(BEGIN_OUTPUT) build/gen/bin/cipu-records --package "$$new" $(RECORD_HEADERS) $(END_OUTPUT)
 
 build/gen/hw/registers.md: $(RECORD_HEADERS) build/gen/bin/cipu-records
-	$(Q)mkdir -p $(@D)
-	$(Q)build/gen/bin/cipu-records --registers $@ $(RECORD_HEADERS)
+	$(Q)$(BEGIN_OUTPUT) build/gen/bin/cipu-records --registers "$$new" $(RECORD_HEADERS) $(END_OUTPUT)
 
 # $(eval $(call rtl_graph,FOLDER,CFG,KERNEL_FOLDERS)): the module card_graph in build/gen/hw/FOLDER
 define rtl_graph
 build/gen/hw/$(strip $(1))/card_graph.sv: $(2) hls/shell.cfg build/gen/bin/cipu-graph
 	$$(call say,GRAPH,$$@)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)build/gen/bin/cipu-graph --name card $(addprefix --kernels ,$(3)) --rtl $$@ $(2)
+	$$(Q)$$(BEGIN_OUTPUT) build/gen/bin/cipu-graph --name card $(addprefix --kernels ,$(3)) --rtl "$$$$new" $(2) $$(END_OUTPUT)
 endef
 $(eval $(call rtl_graph,empty,tests/hw/graphs/empty.cfg,hls))
 
