@@ -17,7 +17,7 @@
 #include "bench.h"
 #include "reference.h"
 
-#define QUIET_CYCLES_MAX 40000u
+#define QUIET_CYCLES_MAX 200000u
 #define FLOWING_CYCLES   100u
 
 static uint64_t random_state;
