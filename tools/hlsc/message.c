@@ -101,6 +101,11 @@ static const struct {
         {"a variable index is too wide",
          "Every position that it may select costs a multiplexer input for each byte that is read. Mask it to the\n"
          "bits that it needs, or make the array a RAM."},
+    [MESSAGE_ASK] =
+        {"STREAM_WAIT asks for every stream that the activation may use",
+         "There is a state, or a record, for which the stream moves although STREAM_WAIT holds without it. Say the\n"
+         "same condition in both places: `(!state->at_start || STREAM_CAN_READ(command))`, and read it under\n"
+         "`if (state->at_start)`."},
 };
 
 void message_name(enum message_code code, char name[8])
