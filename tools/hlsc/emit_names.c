@@ -206,7 +206,8 @@ static void keep_ends(struct emit_names *names)
 static void name_control(struct emit_names *names)
 {
     const struct schedule *schedule = names->schedule;
-    static const char *const of_stream[] = {"fifo", "head", "tail", "count", "credit", "push", "pop", "take", "back"};
+    static const char *const of_stream[] = {"fifo", "head", "tail", "count",  "credit", "push",
+                                            "pop",  "take", "back", "waited", "before"};
     static const char *const of_ram[] = {"memory", "read", "write", "write_address", "write_word", "guard"};
     char name[160];
     for (uint32_t i = 0; i < schedule->design->stream_count; i++) {
