@@ -34,7 +34,7 @@ static void walk_from(struct walk *walk, uint32_t index)
         uint32_t next = walk_index(walk, LLVMGetSuccessor(end, i));
         if (walk->visits[next] == VISIT_OPEN) {
             walk->lower->instruction = end;
-            lower_error(walk->lower, MESSAGE_LOOP, "a loop whose bound, break or continue depends on data");
+            lower_error(walk->lower, MESSAGE_LOOP, "a loop without a constant bound");
         } else if (walk->visits[next] == VISIT_NONE) {
             walk_from(walk, next);
         }

@@ -23,10 +23,9 @@ static const struct {
          "A record is what one AXI4-Stream transfer carries. Cut larger ones into several records."},
     [MESSAGE_LOOP] =
         {"loops have constant bounds",
-         "An activation is one issue slot of a pipeline, so every loop is unrolled: how often it runs must\n"
-         "be known when it is compiled, and a break or continue must not depend on data. Write\n"
-         "`for (i = 0; i < MAX; i++) if (i < count) ...`; to leave a search early, remember in a variable\n"
-         "that it is over."},
+         "An activation is one issue slot of a pipeline, so every loop is unrolled: how often it runs at most must\n"
+         "be known when it is compiled. Write `for (i = 0; i < MAX; i++) if (i < count) ...`. A break that depends\n"
+         "on data is good where the loop has a constant bound as well, but what follows it waits for all rounds."},
     [MESSAGE_CALL] =
         {"functions are inlined",
          "Only HLS_INLINE functions may be called, because hardware has no stack: no recursion, no function\n"
