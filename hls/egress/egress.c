@@ -82,7 +82,7 @@ STEP(egress, struct egress_state *state, STREAM_IN_COND(struct beat, in),
         if (state->waiting == EGRESS_WAITS_STATISTIC) {
             STREAM_READ(struct statistic_answer, counter, answer);
             HLS_COPY(completed->data, counter, sizeof *counter);
-        } else {
+        } else if (state->waiting == EGRESS_WAITS_ENTRY) {
             STREAM_READ(struct memory_line, line, entry);
             HLS_COPY(completed->data, line->data + EGRESS_ENTRY_FIRST, EGRESS_ENTRY_BYTES);
         }

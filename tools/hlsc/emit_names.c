@@ -7,23 +7,23 @@
 
 /* Words of SystemVerilog that C takes as names. */
 static const char *const reserved[] = {
-    "always",        "and",      "assert",   "assign",    "assume",    "automatic",  "before",      "begin",
-    "bind",          "bit",      "buf",      "byte",      "cell",      "chandle",    "checker",     "class",
-    "clk",           "config",   "cover",    "cross",     "deassign",  "design",     "disable",     "dist",
-    "edge",          "end",      "event",    "expect",    "export",    "final",      "first_match", "force",
-    "forever",       "fork",     "function", "generate",  "genvar",    "global",     "idle",        "iff",
-    "import",        "initial",  "inout",    "input",     "inside",    "instance",   "integer",     "interface",
-    "join",          "large",    "let",      "liblist",   "library",   "local",      "logic",       "matches",
-    "medium",        "module",   "nand",     "new",       "nor",       "not",        "null",        "or",
-    "output",        "package",  "packed",   "parameter", "primitive", "priority",   "program",     "property",
-    "protected",     "pulldown", "pullup",   "pure",      "rand",      "randc",      "real",        "ref",
-    "reg",           "release",  "repeat",   "reject_on", "restrict",  "rst",        "scalared",    "sequence",
-    "small",         "solve",    "soft",     "specify",   "string",    "strong",     "super",       "supply0",
-    "supply1",       "table",    "tagged",   "task",      "this",      "throughout", "time",        "timeprecision",
-    "timeunit",      "tran",     "tri",      "type",      "unique",    "until",      "untyped",     "use",
-    "uwire",         "var",      "vectored", "virtual",   "wait",      "wait_order", "wand",        "weak",
-    "wildcard",      "wire",     "with",     "within",    "wor",       "xnor",       "xor",         "clearing",
-    "clear_address", "pause"};
+    "always",    "and",      "assert",        "assign",    "assume",    "automatic",  "before",      "begin",
+    "bind",      "bit",      "buf",           "byte",      "cell",      "chandle",    "checker",     "class",
+    "clk",       "config",   "cover",         "cross",     "deassign",  "design",     "disable",     "dist",
+    "edge",      "end",      "event",         "expect",    "export",    "final",      "first_match", "force",
+    "forever",   "fork",     "function",      "generate",  "genvar",    "global",     "idle",        "iff",
+    "import",    "initial",  "inout",         "input",     "inside",    "instance",   "integer",     "interface",
+    "join",      "large",    "let",           "liblist",   "library",   "local",      "logic",       "matches",
+    "medium",    "module",   "nand",          "new",       "nor",       "not",        "null",        "or",
+    "output",    "package",  "packed",        "parameter", "primitive", "priority",   "program",     "property",
+    "protected", "pulldown", "pullup",        "pure",      "rand",      "randc",      "real",        "ref",
+    "reg",       "release",  "repeat",        "reject_on", "restrict",  "rst",        "scalared",    "sequence",
+    "small",     "solve",    "soft",          "specify",   "string",    "strong",     "super",       "supply0",
+    "supply1",   "table",    "tagged",        "task",      "this",      "throughout", "time",        "timeprecision",
+    "timeunit",  "tran",     "tri",           "type",      "unique",    "until",      "untyped",     "use",
+    "uwire",     "var",      "vectored",      "virtual",   "wait",      "wait_order", "wand",        "weak",
+    "wildcard",  "wire",     "with",          "within",    "wor",       "xnor",       "xor",         "clearing",
+    "dirty",     "written",  "clear_address", "pause"};
 
 /* What clang and LLVM call values that have no name in C. */
 static const char *const temporaries[] = {
@@ -206,7 +206,8 @@ static void keep_ends(struct emit_names *names)
 static void name_control(struct emit_names *names)
 {
     const struct schedule *schedule = names->schedule;
-    static const char *const of_stream[] = {"fifo", "head", "tail", "count", "credit", "push", "pop", "take", "back"};
+    static const char *const of_stream[] = {"fifo", "head", "tail", "count",  "credit", "push",
+                                            "pop",  "take", "back", "waited", "before"};
     static const char *const of_ram[] = {"memory", "read", "write", "write_address", "write_word", "guard"};
     char name[160];
     for (uint32_t i = 0; i < schedule->design->stream_count; i++) {

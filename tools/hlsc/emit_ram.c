@@ -35,7 +35,7 @@ void emit_ram_declarations(const struct emit_names *names, FILE *out)
     const struct design *design = names->schedule->design;
     if (design->ram_count == 0)
         return;
-    fprintf(out, "reg clearing;\nreg ");
+    fprintf(out, "reg clearing, dirty;\nreg ");
     emit_range(address_max(design), out);
     fprintf(out, "clear_address;\n");
     for (uint32_t i = 0; i < design->ram_count; i++) {
@@ -56,14 +56,34 @@ void emit_ram_declarations(const struct emit_names *names, FILE *out)
     }
 }
 
+static void emit_initial(const struct design *design, FILE *out)
+{
+    fprintf(out, "initial begin\n    clearing = 1'b0;\n    dirty = 1'b0;\n"
+                 "`ifndef SYNTHESIS // where block RAM is zero when it is given nothing else\n");
+    for (uint32_t i = 0; i < design->ram_count; i++) {
+        const struct design_ram *ram = &design->rams[i];
+        for (uint32_t port = 0; port < ram->read_count; port++)
+            fprintf(out, "    for (int i = 0; i < %u; i = i + 1) %s_memory%u[i] = %u'd0;\n", ram->words, ram->name,
+                    port, ram->width);
+    }
+    fprintf(out, "`endif\nend\n");
+}
+
 static void emit_clear(const struct design *design, FILE *out)
 {
     uint32_t width = address_max(design);
+    fprintf(out, "\n// ---- RAMs\n");
+    emit_initial(design, out);
+    fprintf(out, "wire written = ");
+    for (uint32_t i = 0; i < design->ram_count; i++)
+        fprintf(out, "%s%s_write", i > 0 ? " | " : "", design->rams[i].name);
     fprintf(out,
-            "\n// ---- RAMs\nalways @(posedge clk) begin\n"
+            ";\nalways @(posedge clk) begin\n    if (written) dirty <= 1'b1;\n"
             "    if (clearing) clear_address <= clear_address + %u'd1;\n"
-            "    if (clear_address == %u'd%u) clearing <= 1'b0;\n"
-            "    if (rst) begin\n        clearing <= 1'b1;\n        clear_address <= %u'd0;\n    end\nend\n",
+            "    if (clearing & (clear_address == %u'd%u)) begin\n        clearing <= 1'b0;\n        dirty <= 1'b0;\n  "
+            "  end\n"
+            "    if (rst) begin\n        clearing <= dirty | written;\n        dirty <= dirty | written;\n"
+            "        clear_address <= %u'd0;\n    end\nend\n",
             width, width, words_max(design) - 1, width);
 }
 

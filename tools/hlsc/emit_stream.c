@@ -178,20 +178,39 @@ static void emit_fifo(const struct emit_names *names, uint32_t index, FILE *out)
             name, log2, name, log2, name, log2 + 1, name, log2 + 1, 1u << log2);
 }
 
+/* A record that is offered stays until it is taken. */
+static void emit_input_checks(const struct design_stream *stream, FILE *out)
+{
+    const char *name = stream->name;
+    fprintf(out,
+            "reg %s_waited;\nreg [%u:0] %s_before;\nalways @(posedge clk) begin\n"
+            "    %s_waited <= ~rst & %s_valid & ~%s_ready;\n    %s_before <= %s_data;\n"
+            "    if (~rst) begin\n        assert (~%s_waited | (%s_valid & (%s_data == %s_before)));\n"
+            "        assert (~%s_ready | %s_valid);\n    end\nend\n",
+            name, 8 * stream->bytes - 1, name, name, name, name, name, name, name, name, name, name, name, name);
+}
+
+static void emit_output_checks(const char *name, uint32_t log2, FILE *out)
+{
+    fprintf(out,
+            "always @(posedge clk) begin\n    if (~rst) begin\n"
+            "        assert (~(%s_push & ~%s_pop) | %s_count != %u'd%u);\n"
+            "        assert (%s_credit <= %u'd%u);\n    end\nend\n",
+            name, name, name, log2 + 1, 1u << log2, name, log2 + 1, 1u << log2);
+}
+
 /* The rules of the protocol, and what the compiler promises itself. */
 static void emit_checks(const struct emit_names *names, FILE *out)
 {
     const struct design *design = names->schedule->design;
-    fprintf(out, "\n`ifdef HLSC_CHECK\nalways @(posedge clk) begin\n    if (~rst) begin\n");
+    fprintf(out, "\n`ifdef HLSC_CHECK\n");
     for (uint32_t i = 0; i < design->stream_count; i++) {
-        const char *name = design->streams[i].name;
         if (is_pushed(design, i))
-            fprintf(out, "        assert (~(%s_push & ~%s_pop) | %s_count != %u'd%u);\n", name, name, name,
-                    emit_fifo_log2(names->schedule, i) + 1, 1u << emit_fifo_log2(names->schedule, i));
+            emit_output_checks(design->streams[i].name, emit_fifo_log2(names->schedule, i), out);
         else if (!is_output(design, i))
-            fprintf(out, "        assert (~%s_ready | %s_valid);\n", name, name);
+            emit_input_checks(&design->streams[i], out);
     }
-    fprintf(out, "    end\nend\n`endif\n");
+    fprintf(out, "`endif\n");
 }
 
 void emit_outputs(const struct emit_names *names, FILE *out)

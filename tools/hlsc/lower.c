@@ -34,7 +34,7 @@ static void walk_from(struct walk *walk, uint32_t index)
         uint32_t next = walk_index(walk, LLVMGetSuccessor(end, i));
         if (walk->visits[next] == VISIT_OPEN) {
             walk->lower->instruction = end;
-            lower_error(walk->lower, MESSAGE_LOOP, "a loop whose bound, break or continue depends on data");
+            lower_error(walk->lower, MESSAGE_LOOP, "a loop without a constant bound");
         } else if (walk->visits[next] == VISIT_NONE) {
             walk_from(walk, next);
         }
@@ -241,10 +241,27 @@ static bool is_constant(const struct lower *lower, net_id net, uint64_t value)
     return net_is_constant(lower->netlist, net) && net_constant_bits(lower->netlist, net, 0) == value;
 }
 
+/* What an activation moves, STREAM_WAIT has asked for. What is neither proved nor refuted is left to the native card's
+ * check.
+ */
+static void check_asked(struct lower *lower, const struct stream *stream, net_id fire)
+{
+    struct netlist *netlist = lower->netlist;
+    uint32_t index = stream->record->stream;
+    bool output = stream->front->direction == FRONT_OUT;
+    net_id ready = output ? net_stream_room(netlist, index) : net_stream_valid(netlist, index);
+    net_id moves = net_and(netlist, lower->design->wait, fire);
+    if (lower->messages->errors == 0 &&
+        lower_prove_never(lower, net_and(netlist, moves, net_not(netlist, ready))) == PROOF_MAYBE)
+        lower_error(lower, MESSAGE_ASK, "stream '%s' may be %s although STREAM_WAIT did not ask STREAM_CAN_%s of it",
+                    stream->front->name, output ? "written" : "read", output ? "WRITE" : "READ");
+}
+
 static void finish_stream(struct lower *lower, const struct stream *stream)
 {
     struct design_stream *made = &lower->design->streams[stream->record->stream];
     net_id fire = lower->cells[stream->fire];
+    check_asked(lower, stream, fire);
     made->fire = is_constant(lower, fire, 0) ? NET_NONE : fire;
     if (made->direction == STREAM_OUTPUT) {
         net_id data = lower_join(lower, lower->cells + stream->pushed, made->bytes, made->bytes * 8);

@@ -9,6 +9,7 @@
  * lower_cells.c    objects, loads and stores
  * lower_ram.c      state arrays that are RAMs
  * lower_gate.c     where paths meet
+ * lower_prove.c    what conditions exclude
  * lower_arithmetic.c, lower_instruction.c, lower_call.c   the instructions
  * lower.c          the function, and the design that comes of it
  */
@@ -178,6 +179,10 @@ void ram_store(struct lower *lower, struct ram *ram, const struct pointer *point
 /* Before cells of several blocks are joined: bytes that only some of them write get the word's own. */
 void ram_complete(struct lower *lower, struct block *const *blocks, uint32_t count);
 void ram_finish(struct lower *lower, struct ram *ram);
+
+/* lower_prove.c: PROOF_MAYBE = there is a state, or a record, for which it holds; PROOF_UNKNOWN = neither */
+enum lower_proof { PROOF_NEVER, PROOF_MAYBE, PROOF_UNKNOWN };
+enum lower_proof lower_prove_never(struct lower *lower, net_id net);
 
 /* lower_gate.c */
 void gate_add_edge(struct lower *lower, struct block *from, struct block *to);

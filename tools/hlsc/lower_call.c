@@ -34,7 +34,7 @@ static void check_waited(struct lower *lower, const char *what)
 static void fire(struct lower *lower, struct stream *stream, const char *what)
 {
     net_id fired = lower->cells[stream->fire];
-    if (!is_value(lower, fired, 0) && !is_value(lower, net_and(lower->netlist, fired, lower->block->path), 0))
+    if (lower_prove_never(lower, net_and(lower->netlist, fired, lower->block->path)) != PROOF_NEVER)
         lower_error(lower, MESSAGE_STREAM_TWICE, "stream '%s' may be %s twice in one activation", stream->front->name,
                     what);
     lower->cells[stream->fire] = net_constant(lower->netlist, 1, 1);

@@ -9,6 +9,7 @@
 
 #include "tools/hlsc/emit.h"
 #include "tools/hlsc/kernel.h"
+#include "tools/hlsc/report.h"
 #include "tools/hlsc/vitis.h"
 
 #define ARGUMENTS_MAX 48u
@@ -23,6 +24,7 @@ static const char usage[] =
     "      --check           write nothing: the kernels are only checked and scheduled\n"
     "      --vitis           write DIR/NAME.cpp instead: the kernel for AMD Vitis HLS (never run with that tool)\n"
     "  -r, --report FILE     one line for each kernel (default: standard output)\n"
+    "      --json            the report as a JSON object for each kernel\n"
     "  -q, --quiet           no report but to a file\n"
     "\n"
     "  -b, --budget NS       what a stage may take (default 2.0)\n"
@@ -46,7 +48,8 @@ enum {
     OPTION_REGISTERS,
     OPTION_DELAYS,
     OPTION_COMPILER,
-    OPTION_EXPLAIN
+    OPTION_EXPLAIN,
+    OPTION_JSON
 };
 
 enum mode { MODE_VERILOG, MODE_CHECK, MODE_VITIS };
@@ -54,7 +57,7 @@ enum mode { MODE_VERILOG, MODE_CHECK, MODE_VITIS };
 struct command {
     const char *output, *report, *delays;
     enum mode mode;
-    bool quiet;
+    bool quiet, json;
     struct schedule_options schedule;
     struct kernel_options kernel;
     const char *arguments[ARGUMENTS_MAX + 1];
@@ -125,6 +128,9 @@ static bool take_option(struct command *command, int option, const char *value)
     case 'q':
         command->quiet = true;
         return true;
+    case OPTION_JSON:
+        command->json = true;
+        return true;
     case OPTION_CHECK:
         command->mode = MODE_CHECK;
         return true;
@@ -157,6 +163,7 @@ static int read_options(struct command *command, int argc, char **argv)
         {"quiet", no_argument, NULL, 'q'},
         {"budget", required_argument, NULL, 'b'},
         {"help", no_argument, NULL, 'h'},
+        {"json", no_argument, NULL, OPTION_JSON},
         {"check", no_argument, NULL, OPTION_CHECK},
         {"vitis", no_argument, NULL, OPTION_VITIS},
         {"loop-budget", required_argument, NULL, OPTION_LOOP},
@@ -244,7 +251,7 @@ static int schedule_kernel(const struct command *command, struct kernel *kernel)
     if (schedule_design(&schedule, &kernel->design, &command->table, &command->schedule, stderr) == 0) {
         status = command->mode == MODE_VERILOG ? write_verilog(command, &schedule) : 0;
         if (!command->quiet || command->report != NULL)
-            emit_report(&schedule, command->report_to);
+            (command->json ? report_json : emit_report)(&schedule, command->report_to);
     }
     schedule_free(&schedule);
     return status;

@@ -23,10 +23,9 @@ static const struct {
          "A record is what one AXI4-Stream transfer carries. Cut larger ones into several records."},
     [MESSAGE_LOOP] =
         {"loops have constant bounds",
-         "An activation is one issue slot of a pipeline, so every loop is unrolled: how often it runs must\n"
-         "be known when it is compiled, and a break or continue must not depend on data. Write\n"
-         "`for (i = 0; i < MAX; i++) if (i < count) ...`; to leave a search early, remember in a variable\n"
-         "that it is over."},
+         "An activation is one issue slot of a pipeline, so every loop is unrolled: how often it runs at most must\n"
+         "be known when it is compiled. Write `for (i = 0; i < MAX; i++) if (i < count) ...`. A break that depends\n"
+         "on data is good where the loop has a constant bound as well, but what follows it waits for all rounds."},
     [MESSAGE_CALL] =
         {"functions are inlined",
          "Only HLS_INLINE functions may be called, because hardware has no stack: no recursion, no function\n"
@@ -101,6 +100,11 @@ static const struct {
         {"a variable index is too wide",
          "Every position that it may select costs a multiplexer input for each byte that is read. Mask it to the\n"
          "bits that it needs, or make the array a RAM."},
+    [MESSAGE_ASK] =
+        {"STREAM_WAIT asks for every stream that the activation may use",
+         "There is a state, or a record, for which the stream moves although STREAM_WAIT holds without it. Say the\n"
+         "same condition in both places: `(!state->at_start || STREAM_CAN_READ(command))`, and read it under\n"
+         "`if (state->at_start)`."},
 };
 
 void message_name(enum message_code code, char name[8])

@@ -35,6 +35,7 @@ enum message_code {
     MESSAGE_CONDITIONAL,   /* HLS024 */
     MESSAGE_INSTRUCTION,   /* HLS025 */
     MESSAGE_DYNAMIC,       /* HLS026 */
+    MESSAGE_ASK,           /* HLS027 */
     MESSAGE_COUNT
 };
 

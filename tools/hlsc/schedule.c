@@ -141,6 +141,26 @@ static bool raise_ram(struct schedule *schedule, uint32_t index)
     return raised;
 }
 
+static uint32_t levels(uint32_t count)
+{
+    return count <= 1 ? 0 : 32u - (uint32_t)__builtin_clz(count - 1u);
+}
+
+/* A guard compares its addresses with those under way before an activation begins. */
+static bool guard_fits(const struct schedule *schedule, uint32_t index)
+{
+    const struct design_ram *ram = &schedule->design->rams[index];
+    const struct schedule_ram *placed = &schedule->rams[index];
+    const struct delay_row *equal = &schedule->delays->rows[NET_EQ], *or = &schedule->delays->rows[NET_OR];
+    uint32_t compare = equal->fixed + equal->per_level * levels(design_address_width(ram->words));
+    uint32_t join = or->fixed * (1 + levels(placed->write * ram->read_count));
+    for (uint32_t port = 0; port < ram->read_count; port++)
+        if (placed->address[port] > 0 ||
+            schedule->arrival[ram->reads[port].address] + compare + join > schedule->loop_budget)
+            return false;
+    return schedule->stage[ram->write_address] == 0;
+}
+
 /* What has to be known in stage 0 is. */
 static enum schedule_failure check_first_stage(const struct schedule *schedule)
 {
@@ -152,12 +172,9 @@ static enum schedule_failure check_first_stage(const struct schedule *schedule)
         if (stream->direction == STREAM_INPUT && stream->fire != NET_NONE && schedule->stage[stream->fire] > 0)
             return SCHEDULE_WAIT;
     }
-    for (uint32_t i = 0; i < design->ram_count; i++) {
-        const struct schedule_ram *placed = &schedule->rams[i];
-        for (uint32_t port = 0; placed->guarded && port < design->rams[i].read_count; port++)
-            if (placed->address[port] > 0 || schedule->stage[design->rams[i].write_address] > 0)
-                return SCHEDULE_GUARD;
-    }
+    for (uint32_t i = 0; i < design->ram_count; i++)
+        if (schedule->rams[i].guarded && !guard_fits(schedule, i))
+            return SCHEDULE_GUARD;
     return SCHEDULE_FITS;
 }
 

@@ -63,7 +63,7 @@ static inline bool schedule_is_wire(const struct net_node *node)
     return node->op == NET_SLICE || node->op == NET_CONCAT || node->op == NET_CONSTANT;
 }
 
-/* Fills `schedule`, which schedule_free empties. The design may gain nodes, as chains are balanced. Returns 0, or -1
+/* Fills `schedule`, which schedule_free empties. The design is narrowed and balanced on the way. Returns 0, or -1
  * when the design does not fit: then the reason has been written to `messages`, with the paths that are too long. */
 int schedule_design(struct schedule *schedule, struct design *design, const struct delay_table *delays,
                     const struct schedule_options *options, FILE *messages);

@@ -11,7 +11,7 @@ STEP(k, struct k_state *state, STREAM_IN(struct item, in), STREAM_OUT(struct ite
     STREAM_READ(struct item, item, in);
     STREAM_OPEN(struct item, made, out);
     HLS_COPY(made, item, sizeof *made);
-    for (uint32_t i = 0; i < item->a; i++) /* expect HLS005 a loop whose bound */
+    for (uint32_t i = 0; i < item->a; i++) /* expect HLS005 a loop without */
         state->sum += i * state->sum;
     STREAM_PUSH(struct item, made, out);
     STEP_END;

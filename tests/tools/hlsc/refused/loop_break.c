@@ -12,7 +12,7 @@ STEP(k, struct k_state *state, STREAM_IN(struct item, in), STREAM_OUT(struct ite
     STREAM_OPEN(struct item, made, out);
     HLS_COPY(made, item, sizeof *made);
     uint32_t found = 0;
-    while (state->words[found & 7u] != item->a) /* expect HLS005 a loop whose bound */
+    while (state->words[found & 7u] != item->a) /* expect HLS005 a loop without */
         found += 3;
     made->a = found;
     STREAM_PUSH(struct item, made, out);

@@ -7,7 +7,7 @@ struct k_state {
 
 STEP(k, struct k_state *state, STREAM_IN(struct item, in)) /* expect HLS024 stream 'in' is not */
 {
-    STREAM_WAIT(state->on == 0 || STREAM_CAN_READ(in));
+    STREAM_WAIT(STREAM_CAN_READ(in));
     if (state->on == 0) {
         STREAM_READ(struct item, item, in);
         state->on = item->a;

@@ -17,7 +17,7 @@
 #include "bench.h"
 #include "reference.h"
 
-#define QUIET_CYCLES_MAX 40000u
+#define QUIET_CYCLES_MAX 200000u
 #define FLOWING_CYCLES   100u
 
 static uint64_t random_state;
@@ -241,7 +241,7 @@ int main(int argc, char **argv)
     uint32_t runs = (uint32_t)strtoul(argv[3], nullptr, 0);
     bench bench;
     for (uint32_t i = 0; i < runs; i++)
-        bench.run(500 + random_below(2000), i % 4 == 3);
+        bench.run(1000 + random_below(4000), i % 4 == 3);
     printf("%llu activations in %llu cycles, %llu records out\n", (unsigned long long)bench.activations,
            (unsigned long long)bench.cycles, (unsigned long long)bench.pushed);
     return bench.activations > 0 ? 0 : 1;
