@@ -90,18 +90,20 @@ static void add_bits(struct lower *lower, struct offset *offset, net_id index, u
     }
 }
 
-/* The sum's parts; what wraps around is beyond the object, so narrow sums may be taken apart as well. */
+/* The parts of a sum, if what it carries out of its width is beyond the object; else it may be the low part of a wider
+ * sum, whose carry is elsewhere. */
 static void add_term(struct lower *lower, struct offset *offset, net_id index, uint64_t weight, uint64_t limit)
 {
     struct netlist *netlist = lower->netlist;
     const struct net_node *node = net_get(netlist, index);
     uint32_t leaves = choice_leaves(lower, index);
     weight &= offset->mask;
+    bool whole = limit == 0 && (node->width >= 64 || ((weight << node->width) & offset->mask) == 0);
     if (net_is_constant(netlist, index)) {
         offset->constant += net_constant_bits(netlist, index, 0) * weight;
     } else if (leaves <= CHOICE_LEAVES) {
         add_part(offset, index, weight, true, leaves);
-    } else if (node->op == NET_ADD && limit == 0) {
+    } else if (node->op == NET_ADD && whole) {
         net_id a = net_operand(netlist, index, 0), b = net_operand(netlist, index, 1);
         add_term(lower, offset, a, weight, 0);
         add_term(lower, offset, b, weight, 0);
@@ -113,7 +115,7 @@ static void add_term(struct lower *lower, struct offset *offset, net_id index, u
             if (low < 64)
                 add_term(lower, offset, part, weight << low, 0);
         }
-    } else if (node->op == NET_SLICE && node->low == 0 && limit == 0 && ((weight << node->width) & offset->mask) == 0) {
+    } else if (node->op == NET_SLICE && node->low == 0 && whole) {
         add_term(lower, offset, net_operand(netlist, index, 0), weight, 0);
     } else {
         add_bits(lower, offset, index, weight, limit);
