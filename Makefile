@@ -147,7 +147,7 @@ endef
 GUEST := build/guest/vmlinuz build/guest/initramfs.cpio
 QEMU := build/qemu/qemu-system-x86_64
 
-include $(wildcard hls/module.mk hw/module.mk driver/module.mk runtime/module.mk tools/module.mk tests/module.mk hw/kernels.mk)
+include $(wildcard hls/module.mk hw/module.mk driver/module.mk runtime/module.mk hw/kernels.mk tools/module.mk tests/module.mk)
 
 all: $(LIBRARIES) $(PROGRAMS) ## build everything (SANITIZE=address|thread, CC=gcc, V=1)
 
@@ -178,7 +178,7 @@ test: setup ## run all tests (ONLY=pattern for some)
 	$(Q)tools/test-run $(if $(ONLY),--only '$(ONLY)')
 
 bench: setup ## measure speed (ONLY=prefix for some), results in build/bench/results.jsonl
-	$(Q)+$(MAKE) --no-print-directory SETUP=0 all
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 all $(B)/bin/bench-rtl-virtio
 	$(Q)tools/bench/run $(ONLY)
 
 FUZZ_SECONDS ?= 600
@@ -198,7 +198,7 @@ format-check: ## check the format of all C sources
 	$(Q)clang-format-19 --dry-run -Werror $(C_FILES)
 
 lint: setup ## check format, compilers' warnings, clang-tidy, cppcheck, shellcheck and Verilog
-	$(Q)+$(MAKE) -s --no-print-directory SETUP=0 all build/gen/hw/cipu.sv
+	$(Q)+$(MAKE) -s --no-print-directory SETUP=0 all build/gen/hw/cipu.sv build/gen/hw/empty/card_graph.sv
 	$(Q)tools/lint
 
 clean: ## remove what was built (the guest and QEMU stay)

@@ -22,8 +22,9 @@ int port_open(struct port *port, const char *spec, int epoll, struct cipu_error 
             port_close(port);
         return result;
     }
-    return cipu_fail(error, -EINVAL,
-                     "port '%s': expected tap:IFNAME, packet:IFNAME[,receive=xdp], unix:PATH, pcap:READ[,WRITE] or none", spec);
+    return cipu_fail(
+        error, -EINVAL,
+        "port '%s': expected tap:IFNAME, packet:IFNAME[,receive=xdp], unix:PATH, pcap:READ[,WRITE] or none", spec);
 }
 
 void port_close(struct port *port)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * packet:IFNAME[,receive=xdp]: an interface of this machine through sockets, without a system call for each frame. Which
- * interface, whether it is there, and how frames pass (port_packet.h has the ways, and what is lost where one cannot be
- * had).
+ * packet:IFNAME[,receive=xdp]: an interface of this machine through sockets, without a system call for each frame.
+ * Which interface, whether it is there, and how frames pass (port_packet.h has the ways, and what is lost where one
+ * cannot be had).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -111,9 +111,9 @@ static int parse(struct packet_port *state, char *argument, const char **name, s
     if (!argument)
         return 0;
     state->receive_xdp = strcmp(argument, "receive=xdp") == 0;
-    return state->receive_xdp ? 0
-                              : cipu_fail(error, -EINVAL, "port packet:%s: option '%s', expected receive=xdp", *name,
-                                          argument);
+    return state->receive_xdp
+               ? 0
+               : cipu_fail(error, -EINVAL, "port packet:%s: option '%s', expected receive=xdp", *name, argument);
 }
 
 static int packet_open(struct port *port, const char *argument, struct cipu_error *error)
@@ -211,8 +211,8 @@ static bool packet_wake(struct port *port)
     look(port);
     if (!port_link_changed(&state->link) && !state->busy)
         return false;
-    bool other = state->index && (state->link.index != state->index ||
-                                  packet_frame_bytes(state->link.mtu) != state->frame_bytes);
+    bool other = state->index &&
+                 (state->link.index != state->index || packet_frame_bytes(state->link.mtu) != state->frame_bytes);
     if (other)
         unbind(port);
     if (!state->index && state->link.index)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The XDP program that sends each frame of an interface to the AF_XDP socket of the queue that it came in by, and passes
- * the frames of a queue without one to the kernel's stack. It ends with the descriptors: a process that is killed
- * leaves nothing behind.
+ * The XDP program that sends each frame of an interface to the AF_XDP socket of the queue that it came in by, and
+ * passes the frames of a queue without one to the kernel's stack. It ends with the descriptors: a process that is
+ * killed leaves nothing behind.
  */
 #ifndef CIPU_PORT_PACKET_REDIRECT_H
 #define CIPU_PORT_PACKET_REDIRECT_H

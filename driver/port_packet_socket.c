@@ -122,10 +122,8 @@ int xdp_socket_open(struct xdp_socket *socket_, const struct port_link *link, ui
         (directions & XDP_SENDS && (result = open_sending(socket_)) < 0))
         return result;
     share_out(socket_, directions);
-    struct sockaddr_xdp address = {.sxdp_family = AF_XDP,
-                                   .sxdp_flags = XDP_COPY,
-                                   .sxdp_ifindex = (uint32_t)link->index,
-                                   .sxdp_queue_id = queue};
+    struct sockaddr_xdp address = {
+        .sxdp_family = AF_XDP, .sxdp_flags = XDP_COPY, .sxdp_ifindex = (uint32_t)link->index, .sxdp_queue_id = queue};
     return bind(socket_->fd, (struct sockaddr *)&address, sizeof address) < 0 ? -errno : 0;
 }
 

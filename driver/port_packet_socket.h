@@ -49,8 +49,8 @@ enum xdp_directions { XDP_SENDS = 1, XDP_RECEIVES = 2 };
 
 /*
  * Binds to a queue of the interface; what is received is what an XDP program redirects to the socket. Returns a
- * negative errno: -EMSGSIZE for an MTU that frames have no room for, -EBUSY if another socket has the queue. Close it in
- * either case.
+ * negative errno: -EMSGSIZE for an MTU that frames have no room for, -EBUSY if another socket has the queue. Close it
+ * in either case.
  */
 int xdp_socket_open(struct xdp_socket *socket, const struct port_link *link, uint32_t queue, unsigned directions);
 void xdp_socket_close(struct xdp_socket *socket);

@@ -70,7 +70,10 @@ static int xdp_open(struct packet_receiver *receiver, const struct port_link *li
                     struct cipu_error *error)
 {
     if (sender->ops != &packet_send_xdp || !sender->receives)
-        return cipu_fail(error, -EOPNOTSUPP, "AF_XDP: no socket on the first queue");
+        return cipu_fail(
+            error, -EOPNOTSUPP,
+            "no AF_XDP socket on the first queue: it is taken, the MTU is over %d or CAP_NET_ADMIN is missing",
+            PACKET_MTU_SMALL);
     struct queues *queues = calloc(1, sizeof *queues);
     if (!queues)
         return cipu_fail(error, -ENOMEM, "out of memory");

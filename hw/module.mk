@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-#   $(eval $(call verilated,NAME,TOP,SOURCES[,PARAMETERS]))   the module TOP as `struct rtl_model rtl_model_NAME`
+#   $(eval $(call verilated,NAME,TOP,SOURCES[,PARAMETERS[,FILES]]))   the module TOP as `struct rtl_model rtl_model_NAME`
 #   $(eval $(call rtl_test,NAME,SOURCES,LIBS,MODELS[,LDLIBS]))   a cmocka program with such models
 #
-# SOURCES are files of hw/shell without folder and suffix; the package comes with them. Models are the same for all
+# SOURCES are files of hw/shell without folder and suffix, FILES any others; the package comes with them. Models are the same for all
 # variants: the sanitizers watch the C around them.
 
 # What the hardware needs of the C headers.
 RECORD_HEADERS := $(wildcard hls/include/*.h)
 build/gen/hw/cipu.sv: $(RECORD_HEADERS) build/gen/bin/cipu-records
 	$(call say,GEN,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)build/gen/bin/cipu-records --package $@ $(RECORD_HEADERS)
+	$(Q)$(BEGIN_OUTPUT) build/gen/bin/cipu-records --package "$$new" $(RECORD_HEADERS) $(END_OUTPUT)
 
 build/gen/hw/registers.md: $(RECORD_HEADERS) build/gen/bin/cipu-records
-	$(Q)mkdir -p $(@D)
-	$(Q)build/gen/bin/cipu-records --registers $@ $(RECORD_HEADERS)
+	$(Q)$(BEGIN_OUTPUT) build/gen/bin/cipu-records --registers "$$new" $(RECORD_HEADERS) $(END_OUTPUT)
+
+# $(eval $(call rtl_graph,FOLDER,CFG,KERNEL_FOLDERS)): the module card_graph in build/gen/hw/FOLDER
+define rtl_graph
+build/gen/hw/$(strip $(1))/card_graph.sv: $(2) hls/shell.cfg build/gen/bin/cipu-graph
+	$$(call say,GRAPH,$$@)
+	$$(Q)$$(BEGIN_OUTPUT) build/gen/bin/cipu-graph --name card $(addprefix --kernels ,$(3)) --rtl "$$$$new" $(2) $$(END_OUTPUT)
+endef
+$(eval $(call rtl_graph,empty,tests/hw/graphs/empty.cfg,hls))
 
 HW := build/hw$(if $(IS_CLANG),,-$(notdir $(CC)))
 VERILATOR_INCLUDE := /usr/share/verilator/include
@@ -23,10 +29,10 @@ shell_sources = build/gen/hw/cipu.sv $(foreach name,$(1),hw/shell/$(name).sv)
 models = $(foreach name,$(1),$(HW)/$(name).o)
 
 define verilated
-$(HW)/$(strip $(1)).o: $(call shell_sources,$(3)) tools/verilate hw/platform/sim/model.h
+$(HW)/$(strip $(1)).o: $(call shell_sources,$(3)) $(5) tools/verilate hw/platform/sim/model.h
 	$$(call say,VERIL,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)CXX='$$(CXX)' tools/verilate --output $$@ --name $(strip $(1)) --top $(strip $(2)) $(addprefix --parameter ,$(4)) $(call shell_sources,$(3))
+	$$(Q)CXX='$$(CXX)' tools/verilate --output $$@ --name $(strip $(1)) --top $(strip $(2)) $(addprefix --parameter ,$(4)) $(call shell_sources,$(3)) $(5)
 endef
 
 $(HW)/verilated.o: $(VERILATOR_INCLUDE)/verilated.cpp $(VERILATOR_INCLUDE)/verilated_threads.cpp

@@ -18,14 +18,14 @@ extern const struct native_graph native_graph_card;
 extern const struct rtl_model rtl_model_dma_read, rtl_model_dma_write, rtl_model_card_memory;
 
 /* PCIe as a host's root complex answers, at 250 MHz: 0.9 to 1 us for a read. */
-static const struct bus_settings host_bus = {.read_latency = 220,
-                                             .write_latency = 60,
-                                             .spread = 30,
-                                             .rate = BUS_LINE_BYTES,
-                                             .reorder = true,
-                                             .one_read_per_id = true,
-                                             .reads_max = 32,
-                                             .seed = 1};
+struct bus_settings rtl_host_bus = {.read_latency = 220,
+                                    .write_latency = 60,
+                                    .spread = 30,
+                                    .rate = BUS_LINE_BYTES,
+                                    .reorder = true,
+                                    .one_read_per_id = true,
+                                    .reads_max = 32,
+                                    .seed = 1};
 
 /* HBM through its switch, 160 to 240 ns. */
 static const struct bus_settings card_bus = {.read_latency = 40,
@@ -279,7 +279,7 @@ static int add_bus(struct rtl_state *state, struct rtl_unit *unit, enum bus_kind
     bool host = kind == BUS_HOST;
     struct bus_memory memory = host ? rtl_memory_bus(&state->memory) : rtl_memory_card(state->card);
     unit->host_bus = host;
-    return rtl_unit_add_bus(unit, host ? &host_bus : &card_bus, &memory);
+    return rtl_unit_add_bus(unit, host ? &rtl_host_bus : &card_bus, &memory);
 }
 
 static int create_shell_units(struct rtl_state *state, struct cipu_error *error)
@@ -380,12 +380,34 @@ int rtl_card_open(const struct native_graph *graph, const char *rest, struct cip
     return native_engine_open(&engine, graph, rest, card, error);
 }
 
+void rtl_card_halt(struct cipu_card *base)
+{
+    native_pause((struct native_card *)base);
+}
+
+void rtl_card_step(struct cipu_card *base)
+{
+    struct native_card *card = (struct native_card *)base;
+    card->table = atomic_load(&card->map);
+    card->generation = card->table->generation;
+    if (card->doorbell_node < NATIVE_NODES_MAX && native_doorbell_pending(card, false))
+        native_make_ready(card, card->doorbell_node);
+    cycle(card->engine_state);
+}
+
+void rtl_card_run(struct cipu_card *base)
+{
+    native_resume((struct native_card *)base);
+}
+
 void rtl_card_figures(struct cipu_card *base, struct rtl_card_figures *figures)
 {
     struct native_card *card = (struct native_card *)base;
     struct rtl_state *state = card->engine_state;
     *figures = (struct rtl_card_figures){0};
-    native_pause(card);
+    bool halted = atomic_load(&card->pause);
+    if (!halted)
+        native_pause(card);
     figures->cycles = state->cycles;
     figures->evaluations = state->evaluations;
     for (size_t i = 0; i < state->unit_count; i++) {
@@ -401,5 +423,6 @@ void rtl_card_figures(struct cipu_card *base, struct rtl_card_figures *figures)
         figures->host.write_bytes += counters->write_bytes;
         figures->host.error_responses += counters->error_responses;
     }
-    native_resume(card);
+    if (!halted)
+        native_resume(card);
 }

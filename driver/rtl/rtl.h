@@ -26,6 +26,14 @@ extern const struct rtl_kernel rtl_kernels[];
 int rtl_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
                   struct cipu_error *error);
 
+/* How host memory behind PCIe behaves for cards that are opened later; a test may change it. */
+extern struct bus_settings rtl_host_bus;
+
+/* For tests: the card's thread stands still until rtl_card_run, and rtl_card_step runs one cycle. */
+void rtl_card_halt(struct cipu_card *card);
+void rtl_card_step(struct cipu_card *card);
+void rtl_card_run(struct cipu_card *card);
+
 /* Since open: cycles that ran, and evaluations of models. Any thread. */
 struct rtl_card_figures {
     uint64_t cycles;

@@ -109,6 +109,6 @@ bool rtl_unit_cycle(struct rtl_unit *unit, const struct rtl_view *view)
         bus_sample(unit->bus);
     bool idle = *(const uint8_t *)unit->idle.value && (!unit->bus || bus_idle(unit->bus));
     rtl_tick(&unit->rtl);
-    native_account(unit->activity, moved, false);
+    native_account(unit->activity, moved ? 1 : 0, false);
     return moved || !idle;
 }

@@ -6,6 +6,7 @@ module register_file #(
 ) (
     input  logic        clk,
     input  logic        rst,
+    input  logic        clear,         // the card is reset: rings are stopped, accesses go on
     input  logic [15:0] lite_awaddr,
     input  logic        lite_awvalid,
     output logic        lite_awready,
@@ -84,6 +85,8 @@ module register_file #(
     if (rst) begin
       lite_bvalid <= 1'b0;
       reset_request <= 1'b0;
+    end
+    if (rst || clear) begin
       enabled <= '0;
       for (int i = 0; i < cipu::RING_COUNT; i++) begin
         entries[i] <= '0;
@@ -108,7 +111,7 @@ module register_file #(
       .DEPTH(8)
   ) settings (
       .clk,
-      .rst,
+      .rst(rst || clear),
       .in_valid (lite_awvalid && lite_wvalid && enable_write && (!lite_bvalid || lite_bready)),
       .in_ready (setting_ready),
       .in_data  (setting),

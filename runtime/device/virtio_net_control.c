@@ -100,6 +100,8 @@ static bool take_mac_table(const uint8_t **at, size_t *left, uint32_t *entries, 
 
 static void add_macs(struct net_filter *filter, const uint8_t *macs, uint32_t entries)
 {
+    if (!entries)
+        return; /* there is no place behind a full table, not even for nothing */
     memcpy(filter->table[filter->table_entries], macs, (size_t)entries * 6);
     filter->table_entries += entries;
 }

@@ -53,7 +53,7 @@ struct dma_done mover_wait(struct mover *mover)
 {
     uint8_t *place =
         mover->memory + MOVER_STATUS + (size_t)(mover->taken % MOVER_DESCRIPTORS) * sizeof(struct dma_done);
-    uint8_t mark = (uint8_t)(1 + (mover->taken / MOVER_DESCRIPTORS) % 255);
+    uint8_t mark = (uint8_t)(1 + (mover->taken / MOVER_DESCRIPTORS) % 128);
     struct timespec start, now;
     clock_gettime(CLOCK_MONOTONIC, &start);
     for (;;) {

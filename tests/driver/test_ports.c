@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ports that need no root: pcap files, the unix: cable, and capture; on a card that joins its two ports. */
+/* Ports that need no root: pcap files, the unix: cable, and capture, on a card that joins its two ports; and the
+ * checksums that a packet: port finishes. */
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 
 #include "driver/native.h"
+#include "driver/port_packet_checksum.h"
 #include "hls/include/registers.h"
 
 extern const struct native_graph native_graph_wire;
@@ -157,6 +159,7 @@ static void test_bad_ports(void **state)
         {"unix:/nowhere/cable", -ENOENT, "/nowhere/cable"},
         {"packet:", -EINVAL, "interface name"},
         {"packet:a-name-much-too-long", -EINVAL, "interface name"},
+        {"packet:lo,receive=both", -EINVAL, "expected receive=xdp"},
         {"tapestry:x", -EINVAL, "expected tap:IFNAME"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -353,6 +356,133 @@ static void test_capture(void **state)
     assert_int_equal(check_file(path_of("captured")), passed);
 }
 
+static void put16(uint8_t *to, uint32_t value)
+{
+    to[0] = (uint8_t)(value >> 8);
+    to[1] = (uint8_t)value;
+}
+
+/* The one's complement sum of 16-bit words, byte by byte. */
+static uint32_t sum16(uint32_t sum, const uint8_t *data, uint32_t length)
+{
+    for (uint32_t i = 0; i < length; i++)
+        sum += i % 2 ? data[i] : (uint32_t)data[i] << 8;
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return sum;
+}
+
+struct unfinished {
+    bool ipv6, tcp;
+    unsigned tags;
+    uint32_t layer4, end;
+    uint32_t pseudo;
+};
+
+/* A frame from `at` on, with its checksum left to the interface; returns its end. */
+static uint32_t build_unfinished(uint8_t *frame, uint32_t at, struct unfinished *is, uint32_t payload)
+{
+    memset(frame + at, 2, 12);
+    at += 12;
+    for (unsigned i = 0; i < is->tags; i++, at += 4)
+        memcpy(frame + at, i ? "\x81\x00\x00\x07" : "\x88\xa8\x00\x05", 4);
+    put16(frame + at, is->ipv6 ? 0x86dd : 0x0800);
+    uint8_t *ip = frame + at + 2;
+    uint32_t header = is->ipv6 ? 40 : 24, length = (is->tcp ? 20 : 8) + payload, protocol = is->tcp ? 6 : 17;
+    memset(ip, 0, header);
+    ip[0] = is->ipv6 ? 0x60 : 0x46;
+    put16(ip + (is->ipv6 ? 4 : 2), is->ipv6 ? length : header + length);
+    ip[is->ipv6 ? 6 : 9] = (uint8_t)protocol;
+    for (uint32_t i = is->ipv6 ? 8 : 12; i < (is->ipv6 ? 40u : 20u); i++)
+        ip[i] = (uint8_t)(i * 37);
+    is->layer4 = at + 2 + header;
+    is->end = is->layer4 + length;
+    is->pseudo = sum16(protocol + length, ip + (is->ipv6 ? 8 : 12), is->ipv6 ? 32 : 8);
+    for (uint32_t i = 0; i < length; i++)
+        frame[is->layer4 + i] = (uint8_t)(i * 13 + 1);
+    put16(frame + is->layer4 + 2, 9);
+    put16(frame + is->layer4 + (is->tcp ? 16 : 6), is->pseudo);
+    return is->end;
+}
+
+static bool finished(const uint8_t *frame, const struct unfinished *is)
+{
+    return sum16(is->pseudo, frame + is->layer4, is->end - is->layer4) == 0xffff;
+}
+
+static void test_checksums(void **state)
+{
+    (void)state;
+    uint8_t frame[2000], once[2000];
+    for (unsigned i = 0; i < 48; i++) {
+        struct unfinished is = {.ipv6 = i & 1, .tcp = i & 2, .tags = i / 4 % 3};
+        uint32_t padding = i / 12 * 3, length = build_unfinished(frame, 0, &is, 100 + i) + padding;
+        memset(frame + is.end, 0xee, padding);
+        assert_false(finished(frame, &is));
+        packet_checksum_detect(frame, length);
+        assert_true(finished(frame, &is));
+        /* What is finished, or broken, stays as it is. */
+        memcpy(once, frame, length);
+        packet_checksum_detect(frame, length);
+        assert_memory_equal(frame, once, length);
+        once[is.end - 1] ^= 1;
+        memcpy(frame, once, length);
+        packet_checksum_detect(frame, length);
+        assert_memory_equal(frame, once, length);
+    }
+}
+
+/* The outer packet is finished and the one in it is not. */
+static void test_checksums_in_vxlan(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        uint8_t frame[2000];
+        struct unfinished outer = {.ipv6 = i & 1}, inner = {.ipv6 = i & 2, .tcp = i & 4};
+        uint32_t length =
+            build_unfinished(frame, 0, &outer, 8 + 14 + (inner.ipv6 ? 40 : 24) + (inner.tcp ? 20 : 8) + 77);
+        put16(frame + outer.layer4 + 2, 4789);
+        put16(frame + outer.layer4 + 6, 0);
+        assert_int_equal(build_unfinished(frame, outer.layer4 + 16, &inner, 77), length);
+        packet_checksum_detect(frame, length);
+        assert_true(finished(frame, &inner));
+        assert_int_equal(frame[outer.layer4 + 6] << 8 | frame[outer.layer4 + 7], 0);
+    }
+}
+
+/* Cut anywhere, and with lengths that lie: nothing outside the frame is touched (the sanitizers watch). */
+static void test_checksums_of_nonsense(void **state)
+{
+    (void)state;
+    uint32_t random = 1;
+    for (unsigned i = 0; i < 20000; i++) {
+        uint8_t whole[600];
+        struct unfinished outer = {.ipv6 = i & 1, .tags = i / 2 % 3}, inner = {.ipv6 = i & 8, .tcp = i & 16};
+        build_unfinished(whole, 0, &outer, 200);
+        put16(whole + outer.layer4 + 2, 4789);
+        build_unfinished(whole, outer.layer4 + 16, &inner, 50);
+        for (unsigned change = 0; change < i % 4; change++) {
+            random = random * 1664525 + 1013904223;
+            whole[(random >> 16) % 120] = (uint8_t)(random >> 8);
+        }
+        random = random * 1664525 + 1013904223;
+        uint32_t length = (random >> 16) % outer.end;
+        uint8_t *frame = malloc(length + 1); /* malloc(0) may be NULL */
+        assert_non_null(frame);
+        memcpy(frame, whole, length);
+        frame[length] = 0xaa;
+        packet_checksum_detect(frame, length);
+        assert_int_equal(frame[length], 0xaa);
+        free(frame);
+    }
+    uint8_t small[20] = {0};
+    assert_false(packet_checksum_finish(small, 20, 20, 0));
+    assert_false(packet_checksum_finish(small, 20, 10, 9));
+    assert_false(packet_checksum_finish(small, 20, 65535, 65535));
+    assert_true(packet_checksum_finish(small, 20, 10, 8));
+    assert_int_equal(small[18] << 8 | small[19], 0xffff);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -374,10 +504,16 @@ int main(int argc, char **argv)
     if (argc == 3)
         return run_peer(argv[1], argv[2]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pcap),          cmocka_unit_test(test_bad_ports),
-        cmocka_unit_test(test_cable),         cmocka_unit_test(test_cable_in_one_process),
-        cmocka_unit_test(test_listener_dies), cmocka_unit_test(test_cable_nonsense),
+        cmocka_unit_test(test_pcap),
+        cmocka_unit_test(test_bad_ports),
+        cmocka_unit_test(test_cable),
+        cmocka_unit_test(test_cable_in_one_process),
+        cmocka_unit_test(test_listener_dies),
+        cmocka_unit_test(test_cable_nonsense),
         cmocka_unit_test(test_capture),
+        cmocka_unit_test(test_checksums),
+        cmocka_unit_test(test_checksums_in_vxlan),
+        cmocka_unit_test(test_checksums_of_nonsense),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

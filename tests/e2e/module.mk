@@ -7,3 +7,6 @@ $(eval $(call script_test,tests/e2e/test_restart.sh,$(E2E_DEPS)))
 $(eval $(call script_test,tests/e2e/test_reboot.sh,$(E2E_DEPS)))
 $(eval $(call program,hostile_driver,tests/e2e/hostile_driver.c,cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
 $(eval $(call script_test,tests/e2e/test_hostile.sh,$(E2E_DEPS)))
+
+# The same on the rtl card.
+$(foreach job,guest tenants restart hostile reboot,$(eval $(call script_test,tests/e2e/test_rtl_$(job).sh,$(E2E_DEPS) $(B)/bin/cipud-rtl)))

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+# One thread each: nothing for the thread sanitizer.
+ifneq ($(VARIANT),tsan)
 $(foreach depth,2 16,$(eval $(call verilated,stream_fifo_$(depth),stream_fifo,stream_fifo,WIDTH=640 DEPTH=$(depth))))
 $(eval $(call rtl_test,test_stream_fifo,tests/hw/test_stream_fifo.c tests/hw/bench.c,,stream_fifo_2 stream_fifo_16))
+
+$(eval $(call verilated,bus_puppet,bus_puppet,,,tests/hw/bus_puppet.sv))
+$(eval $(call rtl_test,test_bus,tests/hw/test_bus.c,,bus_puppet))
 
 HW_ORACLE := tests/hw/bench.c tests/hw/native_shell.c tests/hw/dma_bench.c
 $(eval $(call verilated,dma_read_4,dma_read,$(DMA_READ),CHANNELS=4 SLOTS=8 SEGMENTS=16))
@@ -25,3 +30,24 @@ $(eval $(call verilated,reset_control,reset_control,reset_control,PATIENCE=100))
 $(eval $(call verilated,watchdog,watchdog,watchdog,STREAMS=2 LIMIT=50))
 $(eval $(call verilated,stream_monitor,stream_monitor,stream_monitor))
 $(eval $(call rtl_test,test_reset_watchdog,tests/hw/test_reset_watchdog.c,,reset_control watchdog stream_monitor))
+endif
+
+ifeq ($(VARIANT),release)
+# A whole card as one model, with the kernels of the mover's graph, and the same card joined by the rtl card in C.
+MOVER_KERNELS := mover mover_fetch mover_status mover_interrupt
+MOVER_MODULES := $(foreach name,$(MOVER_KERNELS),build/gen/hw/mover/$(name).sv)
+define mover_module
+build/gen/hw/mover/$(1).sv: tests/driver/kernels/$(1)/$(1).c tests/driver/kernels/mover.h $(HLSC)
+	$$(call say,HLSC,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(HLSC) --quiet -o $$(@D) $$<
+endef
+$(foreach name,$(MOVER_KERNELS),$(eval $(call mover_module,$(name))))
+$(eval $(call rtl_graph,mover,tests/driver/graphs/mover.cfg,tests/driver/kernels))
+CARD_SHELL := $(DMA_READ) $(DMA_WRITE) $(CARD_MEMORY) doorbells interrupts packet_buffer ethernet_rx ethernet_tx \
+    register_file reset_control card
+$(eval $(call verilated,card_mover,card,$(sort $(CARD_SHELL)),,build/gen/hw/mover/card_graph.sv $(MOVER_MODULES)))
+$(foreach name,$(MOVER_KERNELS),$(eval $(call verilated,$(name),$(name),,,build/gen/hw/mover/$(name).sv)))
+$(eval $(call rtl_test,test_card,tests/hw/test_card.c tests/driver/mover_card.c $(filter-out driver/rtl/kernels.c,$(RTL_CARD)) \
+    build/gen/native_mover.c build/gen/native_mover_copying.c,cipu-driver,$(CARD_MODELS) card_mover $(MOVER_KERNELS),-lpcap))
+endif

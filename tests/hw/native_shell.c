@@ -46,6 +46,7 @@ size_t native_shell_add(struct native_shell *shell,
         uint32_t slot = (bytes[i] + 63) / 64 * 64;
         shell->streams[stream] = (struct native_shell_stream){ports[i], (uint16_t)node, (uint16_t)stream};
         shell->fifos[stream].slots = aligned_alloc(64, (size_t)slot * DEPTH);
+        shell->record_bytes[stream] = bytes[i];
         shell->fifos[stream].mask = DEPTH - 1;
         shell->fifos[stream].slot_bytes = slot;
         assert_non_null(shell->fifos[stream].slots);
@@ -59,7 +60,7 @@ void native_shell_push(struct native_shell *shell, size_t node, const char *port
     struct hls_fifo *fifo = native_shell_fifo(&shell->card, node, port);
     struct hls_port end = hls_write_begin(fifo);
     assert_false(hls_at_limit(&end));
-    memcpy(hls_slot(&end, fifo->slot_bytes), record, fifo->slot_bytes < 64 ? fifo->slot_bytes : 64);
+    memcpy(hls_slot(&end, fifo->slot_bytes), record, shell->record_bytes[fifo - shell->fifos]);
     end.index++;
     hls_write_end(fifo, &end);
 }

@@ -16,6 +16,7 @@ struct native_shell {
     struct native_graph graph;
     struct native_shell_stream streams[NATIVE_SHELL_STREAMS];
     struct hls_fifo fifos[NATIVE_SHELL_STREAMS];
+    uint32_t record_bytes[NATIVE_SHELL_STREAMS];
     struct native_task tasks[NATIVE_NODES_MAX];
     void *blocks[NATIVE_NODES_MAX];
     void (*resets[NATIVE_NODES_MAX])(void *block);

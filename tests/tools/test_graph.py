@@ -157,7 +157,8 @@ def main():
               result.stdout)
         result = run(folder, "--rtl", "-", "--name", "test", "card.cfg")
         check("module test_graph (" in result.stdout and ".DEPTH(64)\n  ) a_out__c_in (" in result.stdout and
-              "input  logic [cipu::MEMORY_LINE_BITS-1:0] memory_0_line_data" in result.stdout, "a module of the graph",
+              "input  logic [2*cipu::MEMORY_LINE_BITS-1:0] memory_line_data" in result.stdout and
+              "assign memory_request_valid[1] = '0;" in result.stdout, "a module of the graph",
               result.stdout)
         check(run(folder, "--native", "/nowhere/x.c", "card.cfg").returncode == 2, "a file that cannot be written")
         check(run(folder, "--what").returncode == 2 and run(folder, "a", "b").returncode == 2, "usage")

@@ -8,8 +8,8 @@
  *
  * usage: flood INTERFACE SOURCE-MAC DESTINATION-MAC SOURCE-IPV4 DESTINATION-IPV4 BYTES FLOWS SECONDS CPU PAUSE
  * Prints how many frames went to the interface; it drops those that it has no room for. BYTES counts from the Ethernet
- * header, without FCS. PAUSE is how often the program goes round an empty loop before each frame: 0 offers as many frames
- * as it can.
+ * header, without FCS. PAUSE is how often the program goes round an empty loop before each frame: 0 offers as many
+ * frames as it can.
  */
 #include <arpa/inet.h>
 #include <errno.h>

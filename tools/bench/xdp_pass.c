@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An XDP program that passes every frame, on an interface until this process ends. A veth with it receives by NAPI, which
- * its peer needs for ndo_xdp_xmit, without the cost of GRO. Needs root.
+ * An XDP program that passes every frame, on an interface until this process ends. A veth with it receives by NAPI,
+ * which its peer needs for ndo_xdp_xmit, without the cost of GRO. Needs root.
  *
  * usage: xdp-pass INTERFACE
  * Prints a line when the program is there.

@@ -21,7 +21,7 @@ STEP(mover_status, struct mover_status_state *state, STREAM_IN(struct dma_done, 
     HLS_ZERO(beat, sizeof *beat);
     HLS_COPY(beat->data, record, sizeof *record);
     /* Marks the record as written: the reserved bytes of a done record are zero. */
-    beat->data[7] = (uint8_t)(1 + (state->next / MOVER_DESCRIPTORS) % 255);
+    beat->data[7] = (uint8_t)(1 + (state->next / MOVER_DESCRIPTORS) % 128);
     beat->meta.bytes = sizeof *record;
     beat->meta.last = 1;
     STREAM_PUSH(struct beat, beat, data);
