@@ -99,6 +99,7 @@ static void add_stream(struct lower *lower, uint32_t index)
     argument->stream = record->stream = number;
     if (output) {
         record->first_cell = add_cells(lower, front->bytes);
+        record->written = add_cells(lower, front->bytes);
         stream->pushed = add_cells(lower, front->bytes);
     } else {
         net_id *bytes = arena_new(lower->arena, front->bytes, sizeof *bytes);
@@ -226,8 +227,12 @@ static void finish_registers(struct lower *lower)
 static void begin_cells(struct lower *lower)
 {
     net_id no = net_constant(lower->netlist, 1, 0), *cells = lower->cells;
-    for (uint32_t i = 0; i < lower->front->stream_count; i++)
-        cells[lower->streams[i].fire] = no;
+    for (uint32_t i = 0; i < lower->front->stream_count; i++) {
+        const struct stream *stream = &lower->streams[i];
+        cells[stream->fire] = no;
+        for (uint32_t byte = 0; stream->front->direction == FRONT_OUT && byte < stream->front->bytes; byte++)
+            cells[stream->record->written + byte] = no;
+    }
     for (uint32_t i = 0; i < lower->ram_count; i++) {
         for (uint32_t port = 0; port < DESIGN_RAM_READS; port++)
             cells[lower->rams[i].read_enable[port]] = no;

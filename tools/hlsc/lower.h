@@ -38,6 +38,7 @@ struct object {
     uint32_t bytes;
     uint32_t stream;     /* of inputs, outputs and streams */
     uint32_t first_cell; /* locals, outputs; the state has state_cells */
+    uint32_t written;    /* outputs: first cell of as many bits, each that the byte was written */
     const net_id *fixed; /* inputs and constants: their bytes */
 };
 

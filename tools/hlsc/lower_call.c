@@ -82,6 +82,21 @@ static void open_stream(struct lower *lower, LLVMValueRef call)
     value_map_set(lower, call, value_of_pointer(pointer_to(lower, record, 0)));
 }
 
+/* Bytes that are written under one condition are asked about once. */
+static void check_written(struct lower *lower, const struct stream *stream)
+{
+    const net_id *written = lower->cells + stream->record->written;
+    const net_id *bytes = lower->cells + stream->record->first_cell;
+    for (uint32_t i = 0; i < stream->front->bytes && lower->messages->errors == 0; i++) {
+        bool never = bytes[i] == NET_NONE;
+        bool asked = i > 0 && written[i] == written[i - 1];
+        net_id missing = net_and(lower->netlist, lower->block->path, net_not(lower->netlist, written[i]));
+        if (never || (!asked && lower_prove_never(lower, missing) == PROOF_MAYBE))
+            lower_error(lower, MESSAGE_UNWRITTEN, "byte %u of %s for stream '%s' is %s written", i,
+                        stream->front->record, stream->front->name, never ? "never" : "not always");
+    }
+}
+
 static void push_stream(struct lower *lower, LLVMValueRef call)
 {
     struct stream *stream = stream_of(lower, call);
@@ -95,13 +110,7 @@ static void push_stream(struct lower *lower, LLVMValueRef call)
     }
     fire(lower, stream, "written");
     const net_id *bytes = lower->cells + stream->record->first_cell;
-    for (uint32_t i = 0; i < stream->front->bytes && lower->messages->errors == 0; i++) {
-        if (bytes[i] == NET_NONE) {
-            lower_error(lower, MESSAGE_UNWRITTEN, "byte %u of %s for stream '%s' is never written", i,
-                        stream->front->record, stream->front->name);
-            break;
-        }
-    }
+    check_written(lower, stream);
     memcpy(lower->cells + stream->pushed, bytes, stream->front->bytes * sizeof *bytes);
 }
 

@@ -431,6 +431,10 @@ static void store_place(struct lower *lower, const struct pointer *place, uint32
                     place->object->kind == OBJECT_INPUT ? "a record that was read" : "constant");
     else
         cells_store(lower, view.write, view.size, &local, bytes, from);
+    if (place->object->kind == OBJECT_OUTPUT && place->term_count == 0) {
+        for (uint32_t i = 0; i < bytes; i++)
+            lower->cells[place->object->written + (uint32_t)place->offset + i] = net_constant(lower->netlist, 1, 1);
+    }
 }
 
 /* Where the pointer is a choice, each of its places keeps what it has if it is not the one. */

@@ -66,8 +66,8 @@ def random_designs(folder, maker):
         made = None
         while made is None or made.returncode == 3:
             number += 1
-            os.mkdir(os.path.join(folder, f"random {number}"))
-            made = subprocess.run([maker, str(number), os.path.join(folder, f"random {number}")], capture_output=True,
+            os.mkdir(os.path.join(folder, f"design_{number}"))
+            made = subprocess.run([maker, str(number), os.path.join(folder, f"design_{number}")], capture_output=True,
                                   text=True)
         if made.returncode != 0:
             raise RuntimeError(made.stderr)
@@ -103,7 +103,7 @@ def main():
             maker = os.path.join(folder, "random_verilog")
             model.run(["cc", *CFLAGS, f"{HERE}/rtl/random_verilog.c", random_objects[0], f"{B}/lib/libhlsc.a", "-o", maker])
             for number in random_designs(folder, maker):
-                start(test_random, f"random {number}", number, random_objects)
+                start(test_random, f"design_{number}", number, random_objects)
         for count, job in enumerate(concurrent.futures.as_completed(jobs), 1):
             try:
                 print(f"ok {count} - {jobs[job]}: {job.result()}", flush=True)

@@ -34,6 +34,15 @@ static net_id pick(struct pool *pool, uint32_t width)
     return net_slice(pool->netlist, net, random_below(pool, of - width + 1), width);
 }
 
+/* A bit that varies, if there is one to be found. */
+static net_id pick_bit(struct pool *pool)
+{
+    net_id bit = pick(pool, 1);
+    for (uint32_t i = 0; i < 50 && net_is_constant(pool->netlist, bit); i++)
+        bit = pick(pool, 1);
+    return bit;
+}
+
 static net_id random_net(struct pool *pool)
 {
     struct netlist *netlist = pool->netlist;
@@ -122,6 +131,19 @@ static void finish_state(struct design *design, struct pool *pool)
     }
 }
 
+/* What state holds has to be seen. */
+static net_id show_state(const struct design *design, struct pool *pool, net_id data)
+{
+    uint32_t width = net_width(pool->netlist, data);
+    for (uint32_t i = 0; i < design->register_count; i++) {
+        net_id state = net_register(pool->netlist, i, design->registers[i].width);
+        uint32_t bits = design->registers[i].width < width ? design->registers[i].width : width;
+        state = net_zext(pool->netlist, net_slice(pool->netlist, state, 0, bits), width);
+        data = net_xor(pool->netlist, data, state);
+    }
+    return data;
+}
+
 /* The second input is read when a bit of state says so; there are outputs that need no room unless they push. */
 static void finish_streams(struct design *design, struct pool *pool, net_id reads_second)
 {
@@ -132,10 +154,10 @@ static void finish_streams(struct design *design, struct pool *pool, net_id read
     design->streams[1].fire = reads_second;
     design->streams[1].conditional = true;
     for (uint32_t i = 2; i < design->stream_count; i++) {
-        net_id room = net_stream_room(netlist, i), fire = pick(pool, 1);
+        net_id room = net_stream_room(netlist, i), fire = pick_bit(pool);
         bool asks = random_below(pool, 3) == 0;
         design->streams[i].fire = asks ? net_and(netlist, room, fire) : fire;
-        design->streams[i].data = pick(pool, 8 * design->streams[i].bytes);
+        design->streams[i].data = show_state(design, pool, pick(pool, 8 * design->streams[i].bytes));
         wait = asks ? wait : net_and(netlist, wait, room);
     }
     design->wait = wait;
