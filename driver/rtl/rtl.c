@@ -66,7 +66,7 @@ struct rtl_state {
     size_t changed_count;
     bool *is_changed;
     uint64_t active[NATIVE_WORDS], next[NATIVE_WORDS];
-    uint64_t unit_active[UNITS_MAX / 64];
+    uint64_t unit_active[UNITS_MAX / 64], unit_woken[UNITS_MAX / 64];
     _Atomic uint64_t cycles, evaluations;
 };
 
@@ -150,6 +150,7 @@ static unsigned cycle(struct rtl_state *state)
             size_t number = word * 64 + (unsigned)__builtin_ctzll(bits);
             if (state->nodes[number].unit != NO_UNIT) {
                 set_bit(state->unit_active, state->nodes[number].unit);
+                set_bit(state->unit_woken, state->nodes[number].unit);
             } else if (cycle_native(state, number)) {
                 set_bit(state->next, number);
                 work++;
@@ -160,11 +161,12 @@ static unsigned cycle(struct rtl_state *state)
         if (!(state->unit_active[i / 64] >> i % 64 & 1))
             continue;
         evaluations++;
-        if (rtl_unit_cycle(&state->units[i], &state->view))
+        if (rtl_unit_cycle(&state->units[i], &state->view, state->unit_woken[i / 64] >> i % 64 & 1))
             work++;
         else
             state->unit_active[i / 64] &= ~(UINT64_C(1) << i % 64);
     }
+    memset(state->unit_woken, 0, sizeof state->unit_woken);
     end_cycle(state);
     /* A look at doorbells and ports that found nothing takes no time. */
     atomic_store_explicit(&state->cycles, state->cycles + (work || evaluations), memory_order_relaxed);

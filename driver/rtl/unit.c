@@ -14,6 +14,8 @@ int rtl_unit_open(struct rtl_unit *unit, const struct rtl_model *model, struct c
     unit->idle = rtl_pin(&unit->rtl, "idle", 1);
     if (rtl_has_pin(&unit->rtl, "time_ms"))
         unit->time = rtl_pin(&unit->rtl, "time_ms", 32);
+    if (rtl_has_pin(&unit->rtl, "quiet"))
+        unit->quiet = rtl_pin(&unit->rtl, "quiet", 1);
     return 0;
 }
 
@@ -38,6 +40,7 @@ void rtl_unit_reset(struct rtl_unit *unit)
     if (unit->bus)
         bus_reset(unit->bus);
     rtl_reset(&unit->rtl);
+    unit->resting = false;
 }
 
 int rtl_unit_join(struct rtl_unit *unit, const char *name, uint32_t index, uint16_t fifo, bool input)
@@ -96,19 +99,35 @@ static bool move(struct rtl_unit *unit, const struct rtl_view *view)
     return some;
 }
 
-bool rtl_unit_cycle(struct rtl_unit *unit, const struct rtl_view *view)
+/* The bus has something for the module in this cycle. */
+static bool bus_speaks(const struct rtl_unit *unit)
+{
+    return unit->bus && (unit->bus->offering_read || unit->bus->offering_response);
+}
+
+/* The module is evaluated, with what the bus holds out to it. Returns whether something moved in a FIFO. */
+static bool evaluate(struct rtl_unit *unit, const struct rtl_view *view)
 {
     present(unit, view);
     if (unit->time.value)
         rtl_put(&unit->time, 0, 32, *view->time_ms);
-    if (unit->bus)
-        bus_drive(unit->bus);
     rtl_settle(&unit->rtl);
     bool moved = move(unit, view);
+    unit->resting = unit->quiet.value && *(const uint8_t *)unit->quiet.value;
+    unit->is_idle = *(const uint8_t *)unit->idle.value;
+    return moved;
+}
+
+bool rtl_unit_cycle(struct rtl_unit *unit, const struct rtl_view *view, bool woken)
+{
+    if (unit->bus)
+        bus_drive(unit->bus);
+    bool evaluated = woken || !unit->resting || bus_speaks(unit);
+    bool moved = evaluated && evaluate(unit, view);
     if (unit->bus)
         bus_sample(unit->bus);
-    bool idle = *(const uint8_t *)unit->idle.value && (!unit->bus || bus_idle(unit->bus));
-    rtl_tick(&unit->rtl);
+    if (evaluated)
+        rtl_tick(&unit->rtl);
     native_account(unit->activity, moved ? 1 : 0, false);
-    return moved || !idle;
+    return moved || !(unit->is_idle || unit->resting) || (unit->bus && !bus_idle(unit->bus));
 }

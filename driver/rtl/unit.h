@@ -13,7 +13,10 @@ struct rtl_join {
 
 struct rtl_unit {
     struct rtl rtl;
-    struct rtl_pin idle, time; /* time.value NULL = the module does not ask for it */
+    struct rtl_pin idle;
+    struct rtl_pin time, quiet; /* value NULL = the module has no such port */
+    bool is_idle;               /* when it was last evaluated */
+    bool resting;               /* quiet: not evaluated while its inputs stay as they are */
     struct rtl_join *joins;
     size_t join_count;
     struct bus *bus;                  /* NULL = none */
@@ -41,7 +44,7 @@ struct rtl_view {
     const uint32_t *time_ms;
 };
 
-/* One cycle. Returns whether the next one must be run as well. */
-bool rtl_unit_cycle(struct rtl_unit *unit, const struct rtl_view *view);
+/* One cycle; `woken` = something may have moved in its FIFOs. Returns whether the next one must be run as well. */
+bool rtl_unit_cycle(struct rtl_unit *unit, const struct rtl_view *view, bool woken);
 
 #endif

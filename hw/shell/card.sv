@@ -109,6 +109,10 @@ module card #(
   localparam int INTERRUPT_PORTS = 4;
 
   logic core_rst, quiesce, reset_request, reset_busy, settings_pending;
+  // The clock is the platform's business.
+  // verilator lint_off UNUSEDSIGNAL
+  logic read_quiet;
+  // verilator lint_on UNUSEDSIGNAL
   logic graph_idle, read_idle, write_idle, memory_idle, doorbells_idle, interrupts_idle;
   logic [PORTS-1:0] rx_idle, tx_idle;
   logic [PORTS*5*32-1:0] port_registers;
@@ -283,7 +287,8 @@ module card #(
       .bus_rlast(host_rlast),
       .bus_rvalid(host_rvalid),
       .bus_rready(host_rready),
-      .idle(read_idle)
+      .idle(read_idle),
+      .quiet(read_quiet)
   );
 
   dma_write #(

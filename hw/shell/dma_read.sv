@@ -34,7 +34,8 @@ module dma_read #(
     // verilator lint_on UNUSEDSIGNAL
     input  logic                     bus_rvalid,
     output logic                     bus_rready,
-    output logic                     idle
+    output logic                     idle,
+    output logic                     quiet  // nothing moves, and nothing will while the inputs stay as they are
 );
 
   localparam int CHANNEL = $clog2(CHANNELS);
@@ -45,7 +46,7 @@ module dma_read #(
   localparam int ORDER = SLOT + 1 + 6 + 10 + SIDE;  // slot, last, offset, bytes
 
   // ---- requests to bursts
-  logic [CHANNELS-1:0] burst_valid, burst_ready, burst_last, burst_refused, collect_idle;
+  logic [CHANNELS-1:0] burst_valid, burst_ready, burst_last, burst_refused, collect_idle, segment_moves;
   logic [CHANNELS*64-1:0] burst_address;
   logic [CHANNELS*10-1:0] burst_bytes;
   logic [CHANNELS*SIDE-1:0] burst_side;
@@ -95,6 +96,7 @@ module dma_read #(
           .burst_side   (burst_side[c*SIDE+:SIDE])
       );
       assign burst_refused[c] = burst_side[c*SIDE];
+      assign segment_moves[c] = segment_valid && segment_ready;
     end
   endgenerate
 
@@ -340,5 +342,7 @@ module dma_read #(
 
   assign idle = &collect_idle && burst_valid == '0 && order_valid == '0 && !bus_arvalid && slots_idle && flush == '0 &&
       gather_idle && data_valid == '0;
+  assign quiet = (request_valid & request_ready) == '0 && segment_moves == '0 && !issue && !bus_arvalid && !bus_rvalid &&
+      !walk && gather_idle && (data_valid & data_ready) == '0;
 
 endmodule
