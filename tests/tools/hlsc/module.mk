@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-HLSC_NET := $(addprefix tools/hlsc/,net.c net_wire.c net_logic.c net_arithmetic.c bits.c evaluate.c design.c interpret.c)
-$(eval $(call test,test_hlsc_net,tests/tools/hlsc/test_net.c $(HLSC_NET),))
+$(eval $(call test,test_hlsc_net,tests/tools/hlsc/test_net.c,hlsc))
 $(eval $(call test,test_hlsc_schedule,tests/tools/hlsc/test_schedule.c,hlsc))
 
 HLSC_COMPARE := $(addprefix tests/tools/hlsc/,compare.c native.c stimulus.c)

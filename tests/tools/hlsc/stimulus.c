@@ -51,13 +51,46 @@ static void find_goals(struct stimulus *stimulus, net_id net, uint64_t value, ui
             low += net_width(netlist, part);
         }
     } else if (node->op == NET_SLICE && net_get(netlist, net_operand(netlist, net, 0))->op == NET_STREAM_DATA) {
-        struct stimulus_goal goal = {net_get(netlist, net_operand(netlist, net, 0))->index, node->low, node->width,
-                                     value};
+        struct stimulus_goal goal = {
+            .stream = net_get(netlist, net_operand(netlist, net, 0))->index,
+            .low = node->low,
+            .width = node->width,
+            .value = value,
+        };
         add_goal(stimulus, goal);
     } else if (node->op == NET_MUX && depth > 0) {
         find_goals(stimulus, net_operand(netlist, net, 1), value, depth - 1);
         find_goals(stimulus, net_operand(netlist, net, 2), value, depth - 1);
     }
+}
+
+/* The bits of a record that a net is, behind extension by zeros. */
+static const struct net_node *part_of_record(const struct netlist *netlist, net_id net)
+{
+    const struct net_node *node = net_get(netlist, net);
+    if (node->op == NET_CONCAT) {
+        net = net_operand(netlist, net, 0);
+        node = net_get(netlist, net);
+    }
+    bool part = node->op == NET_SLICE && net_get(netlist, net_operand(netlist, net, 0))->op == NET_STREAM_DATA;
+    return part ? node : NULL;
+}
+
+static void find_copy(struct stimulus *stimulus, net_id a, net_id b)
+{
+    const struct netlist *netlist = &stimulus->design->netlist;
+    const struct net_node *to = part_of_record(netlist, a), *from = part_of_record(netlist, b);
+    if (to == NULL || from == NULL)
+        return;
+    struct stimulus_goal goal = {
+        .stream = net_get(netlist, netlist->operands[to->first])->index,
+        .low = to->low,
+        .width = to->width,
+        .copies = true,
+        .from = from->low,
+    };
+    if (net_get(netlist, netlist->operands[from->first])->index == goal.stream)
+        add_goal(stimulus, goal);
 }
 
 static void find_comparisons(struct stimulus *stimulus)
@@ -67,6 +100,7 @@ static void find_comparisons(struct stimulus *stimulus)
         const struct net_node *node = net_get(netlist, net);
         if (node->op != NET_EQ && node->op != NET_ULT)
             continue;
+        find_copy(stimulus, net_operand(netlist, net, 0), net_operand(netlist, net, 1));
         for (uint32_t side = 0; side < 2; side++) {
             net_id constant = net_operand(netlist, net, side);
             if (net_is_constant(netlist, constant) && net_width(netlist, constant) <= 64) {
@@ -83,7 +117,7 @@ void stimulus_init(struct stimulus *stimulus, const struct design *design, uint6
     memset(stimulus, 0, sizeof *stimulus);
     stimulus->design = design;
     stimulus->seed = seed | 1u;
-    stimulus->ready_percent = 80;
+    stimulus->ready_percent = 100;
     find_comparisons(stimulus);
     add_value(stimulus, 0);
 }
@@ -104,6 +138,14 @@ static void set_bits(uint8_t *record, uint32_t bytes, uint32_t low, uint32_t wid
             break;
         record[bit / 8] = (uint8_t)((record[bit / 8] & ~(1u << bit % 8)) | (value >> i & 1u) << bit % 8);
     }
+}
+
+static uint64_t get_bits(const uint8_t *record, uint32_t bytes, uint32_t low, uint32_t width)
+{
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < width && i < 64 && (low + i) / 8 < bytes; i++)
+        value |= (uint64_t)(record[(low + i) / 8] >> (low + i) % 8 & 1u) << i;
+    return value;
 }
 
 static void set_number(struct stimulus *stimulus, uint8_t *record, uint32_t bytes)
@@ -131,8 +173,9 @@ void stimulus_record(struct stimulus *stimulus, uint32_t index, uint8_t *record)
         set_number(stimulus, record, bytes);
     for (uint32_t i = stimulus->goal_count > 0 ? below(stimulus, 8) : 0; i > 0; i--) {
         const struct stimulus_goal *goal = &stimulus->goals[below(stimulus, stimulus->goal_count)];
+        uint64_t value = goal->copies ? get_bits(record, bytes, goal->from, goal->width) : goal->value;
         if (goal->stream == index)
-            set_bits(record, bytes, goal->low, goal->width, goal->value + (chance(stimulus, 10) ? 1 : 0));
+            set_bits(record, bytes, goal->low, goal->width, value + (chance(stimulus, 10) ? 1 : 0));
     }
 }
 
@@ -140,7 +183,7 @@ void stimulus_next(struct stimulus *stimulus, struct interpreter_stream *streams
 {
     const struct design *design = stimulus->design;
     if (chance(stimulus, 2))
-        stimulus->ready_percent = 30 + below(stimulus, 71);
+        stimulus->ready_percent = chance(stimulus, 60) ? 100 : 30 + below(stimulus, 70);
     for (uint32_t i = 0; i < design->stream_count; i++) {
         bool input = design->streams[i].direction == STREAM_INPUT, waiting = streams[i].ready && !streams[i].fired;
         if (input && waiting)

@@ -9,11 +9,13 @@
 #include "tools/hlsc/design.h"
 #include "tools/hlsc/interpret.h"
 
-/* Bits of a stream's record that are compared with a constant. */
+/* Bits of a stream's record that are compared with a constant, or with other bits of it. */
 struct stimulus_goal {
     uint32_t stream;
     uint32_t low, width;
     uint64_t value;
+    bool copies;
+    uint32_t from; /* then: the first of those bits */
 };
 
 struct stimulus {

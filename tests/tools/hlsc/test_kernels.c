@@ -9,7 +9,8 @@
 #include "tests/tools/hlsc/compare.h"
 #include "tools/hlsc/kernel.h"
 
-#define WORK 6000000u /* nodes that are evaluated for one kernel */
+#define WORK         6000000u /* nodes that are evaluated for one kernel */
+#define ATTEMPTS_MIN 4000u
 
 static const char *const options[] = {"-I.", NULL};
 
@@ -27,7 +28,8 @@ static bool check(const char *source, struct compare_result *result)
     memset(result, 0, sizeof *result);
     bool good = kernel_read(&kernel, &messages, source, &kernel_options);
     if (good) {
-        uint32_t attempts = number("ATTEMPTS", WORK / (kernel.design.netlist.node_count + 1));
+        uint32_t few = WORK / (kernel.design.netlist.node_count + 1);
+        uint32_t attempts = number("ATTEMPTS", few > ATTEMPTS_MIN ? few : ATTEMPTS_MIN);
         good = compare_kernel(&kernel, options, attempts, number("SEED", 1), result);
     }
     kernel_free(&kernel);

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# time limit: 2400
 """The modules of all kernels, of random kernels and of random designs against their references, bit by bit; yosys reads
 them too. Kernels may be named, also by their path."""
 import concurrent.futures
 import glob
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -74,43 +76,52 @@ def random_designs(folder, maker):
         yield number
 
 
+def start_jobs(pool, folder, wanted):
+    """Futures with their names: each builds a bench and runs it."""
+    runtime = model.build_runtime(folder)
+    llvm = model.run(["llvm-config-19", "--ldflags", "--libs"]).split()
+    kernel_objects = objects_of(folder, [f"{HERE}/rtl/kernel_reference.c", f"{HERE}/native.c", f"{HERE}/stimulus.c"])
+    kernel_objects += [f"{B}/lib/libhlsc-front.a", f"{B}/lib/libhlsc.a", *llvm, "-ldl", *runtime]
+    jobs = {}
+
+    def start(function, name, *arguments):
+        os.makedirs(os.path.join(folder, name), exist_ok=True)
+        jobs[pool.submit(function, os.path.join(folder, name), *arguments)] = name
+
+    sources = kernels()
+    if wanted:
+        sources = {os.path.basename(path).removesuffix(".c"): sources.get(path, path) for path in wanted}
+    else:
+        for number in range(int(SEED), int(SEED) + RANDOM_KERNELS):
+            source = random_kernel.write(folder, number)
+            sources[os.path.basename(source)[:-2]] = source
+    for name, source in sources.items():
+        start(test_kernel, name, name, source, kernel_objects)
+    if not wanted:
+        objects = objects_of(folder, [f"{HERE}/rtl/random_design.c", f"{HERE}/rtl/random_reference.c"])
+        objects += [f"{B}/lib/libhlsc.a", *runtime]
+        maker = os.path.join(folder, "random_verilog")
+        model.run(["cc", *CFLAGS, f"{HERE}/rtl/random_verilog.c", objects[0], f"{B}/lib/libhlsc.a", "-o", maker])
+        for number in random_designs(folder, maker):
+            start(test_random, f"design_{number}", number, objects)
+    return jobs
+
+
 def main():
-    wanted = sys.argv[1:]
     failed = 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the folder is removed
     with tempfile.TemporaryDirectory(prefix="hlsc-rtl-") as folder, concurrent.futures.ThreadPoolExecutor(2) as pool:
-        runtime = model.build_runtime(folder)
-        llvm = model.run(["llvm-config-19", "--ldflags", "--libs"]).split()
-        kernel_objects = objects_of(folder, [f"{HERE}/rtl/kernel_reference.c", f"{HERE}/native.c", f"{HERE}/stimulus.c"])
-        kernel_objects += [f"{B}/lib/libhlsc-front.a", f"{B}/lib/libhlsc.a", *llvm, "-ldl", *runtime]
-        jobs = {}
-
-        def start(function, name, *arguments):
-            os.makedirs(os.path.join(folder, name), exist_ok=True)
-            jobs[pool.submit(function, os.path.join(folder, name), *arguments)] = name
-
-        sources = kernels()
-        if wanted:
-            sources = {os.path.basename(path).removesuffix(".c"): sources.get(path, path) for path in wanted}
-        for name, source in sources.items():
-            start(test_kernel, name, name, source, kernel_objects)
-        if not wanted:
-            random_objects = objects_of(folder, [f"{HERE}/rtl/random_design.c", f"{HERE}/rtl/random_reference.c"])
-            random_objects += [f"{B}/lib/libhlsc.a", *runtime]
-            for number in range(int(SEED), int(SEED) + RANDOM_KERNELS):
-                source = random_kernel.write(folder, number)
-                name = os.path.basename(source)[:-2]
-                start(test_kernel, name, name, source, kernel_objects)
-            maker = os.path.join(folder, "random_verilog")
-            model.run(["cc", *CFLAGS, f"{HERE}/rtl/random_verilog.c", random_objects[0], f"{B}/lib/libhlsc.a", "-o", maker])
-            for number in random_designs(folder, maker):
-                start(test_random, f"design_{number}", number, random_objects)
-        for count, job in enumerate(concurrent.futures.as_completed(jobs), 1):
-            try:
-                print(f"ok {count} - {jobs[job]}: {job.result()}", flush=True)
-            except RuntimeError as error:
-                failed += 1
-                print(f"not ok {count} - {jobs[job]}", *str(error).splitlines(), sep="\n# ", flush=True)
-        print(f"1..{len(jobs)}")
+        try:
+            jobs = start_jobs(pool, folder, sys.argv[1:])
+            for count, job in enumerate(concurrent.futures.as_completed(jobs), 1):
+                try:
+                    print(f"ok {count} - {jobs[job]}: {job.result()}", flush=True)
+                except RuntimeError as error:
+                    failed += 1
+                    print(f"not ok {count} - {jobs[job]}", *str(error).splitlines(), sep="\n# ", flush=True)
+            print(f"1..{len(jobs)}")
+        finally:
+            pool.shutdown(cancel_futures=True)
     return 1 if failed else 0
 
 

@@ -90,6 +90,13 @@ class bench
         }
         clock();
         *model.rst = 0;
+        if (random_below(2) == 0) { /* again, while RAMs are being cleared */
+            for (uint32_t i = random_below(20); i > 0; i--)
+                clock();
+            *model.rst = 1;
+            clock();
+            *model.rst = 0;
+        }
         for (uint32_t i = 0; !*model.idle && i < QUIET_CYCLES_MAX; i++)
             clock(); /* RAMs are cleared */
         reference_reset();

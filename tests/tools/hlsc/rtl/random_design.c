@@ -156,6 +156,8 @@ static void finish_streams(struct design *design, struct pool *pool, net_id read
     for (uint32_t i = 2; i < design->stream_count; i++) {
         net_id room = net_stream_room(netlist, i), fire = pick_bit(pool);
         bool asks = random_below(pool, 3) == 0;
+        net_id noise = net_stream_data(netlist, 0, 8 * design->streams[0].bytes);
+        fire = net_xor(netlist, fire, net_slice(netlist, noise, i, 1));
         design->streams[i].fire = asks ? net_and(netlist, room, fire) : fire;
         design->streams[i].data = show_state(design, pool, pick(pool, 8 * design->streams[i].bytes));
         wait = asks ? wait : net_and(netlist, wait, room);
