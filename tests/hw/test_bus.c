@@ -48,8 +48,8 @@ static void broken(void *context, const char *text)
 
 static void puppet_open(struct puppet *puppet, const struct bus_settings *settings)
 {
-    struct bus_memory memory = {read_line, write_line, puppet};
     memset(puppet, 0, sizeof *puppet);
+    struct bus_memory memory = {read_line, write_line, puppet};
     assert_int_equal(rtl_open(&puppet->rtl, &rtl_model_bus_puppet), 0);
     assert_int_equal(bus_open(&puppet->bus, &puppet->rtl, "bus", settings, &memory), 0);
     puppet->bus.broken = broken;
