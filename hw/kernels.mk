@@ -8,17 +8,11 @@ RTL := build/gen/rtl
 RTL_KERNELS := $(sort $(shell sed -n 's/^nk=\([a-z0-9_]*\):.*/\1/p' hls/card.cfg))
 RTL_KERNEL_HEADERS := $(wildcard hls/include/*.h hls/*/*.h)
 
-# State may take 3 ns to depend on itself, an activation may begin in every cycle: these do not get there.
-HLSC_FLAGS_ring_post := --loop-budget 7 --interval 3
-HLSC_FLAGS_used_events := --loop-budget 6
-HLSC_FLAGS_virtio_rx := --interval 3
-HLSC_FLAGS_virtio_tx := --interval 2
-
 define rtl_kernel
 $(RTL)/$(1).sv: hls/$(1)/$(1).c $(RTL_KERNEL_HEADERS) $(HLSC) tools/hlsc/delays.txt
 	$$(call say,HLSC,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$(HLSC) $$(HLSC_FLAGS_$(1)) --report $$(@:.sv=.report) -o $$(@D) $$<
+	$$(Q)$(HLSC) --report $$(@:.sv=.report) -o $$(@D) $$<
 
 $(HW)/kernel/$(1).o: $(RTL)/$(1).sv tools/verilate hw/platform/sim/model.h
 	$$(call say,VERIL,$$@)
