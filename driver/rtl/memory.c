@@ -20,7 +20,7 @@ __attribute__((no_sanitize("thread"))) static bool read_line(void *context, uint
         memory->card, &memory->read, address, &length, CIPU_DMA_READ);
     if (!from)
         return false;
-    uint64_t words[WORDS];
+    uint64_t words[WORDS] = {0};
     for (unsigned i = 0; i < WORDS; i++)
         words[i] = from[i];
     atomic_thread_fence(memory_order_acquire);

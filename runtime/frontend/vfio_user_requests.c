@@ -168,7 +168,7 @@ static int exchange(struct vfio_user_session *session, uint16_t command, uint64_
     pthread_mutex_unlock(&session->send_lock);
 
     pthread_mutex_lock(&requests->lock);
-    int result = sent;
+    int result;
     if (sent < 0) {
         /* After half a message nothing can follow: the frontend's thread sees the end. */
         if (sent != -EAGAIN)

@@ -36,8 +36,8 @@ struct net {
     atomic_bool stop;
     cipu_event_handler event_handler; /* under lock */
     void *event_context;
-    struct event_queue events;                                       /* of the thread */
-    uint32_t function_drops[CARD_FUNCTIONS], port_drops[CARD_PORTS]; /* under lock */
+    struct event_queue events;                          /* of the thread */
+    uint32_t source_drops[CARD_FUNCTIONS + CARD_PORTS]; /* what each lost of the punt ring; under lock */
 };
 
 static uint64_t milliseconds(void)
@@ -69,19 +69,20 @@ static void wake(struct net *net)
 
 /* ---- the thread ---- */
 
-static uint32_t *drops_of(struct net *net, unsigned source, unsigned id)
+/* Where source_drops has a source; -1 = nowhere. */
+static int drops_of(unsigned source, unsigned id)
 {
     if (source == ENDPOINT_FUNCTION && id < CARD_FUNCTIONS)
-        return &net->function_drops[id];
-    return source == ENDPOINT_PORT && id < CARD_PORTS ? &net->port_drops[id] : NULL;
+        return (int)id;
+    return source == ENDPOINT_PORT && id < CARD_PORTS ? (int)(CARD_FUNCTIONS + id) : -1;
 }
 
 static void on_packet(void *context, const struct packet_entry *entry, const uint8_t *data)
 {
     struct net *net = context;
-    uint32_t *dropped = drops_of(net, entry->source, entry->source_id);
-    if (dropped)
-        *dropped = entry->dropped;
+    int source = drops_of(entry->source, entry->source_id);
+    if (source >= 0)
+        net->source_drops[source] = entry->dropped;
     slow_path_packet(net->path, entry, data);
 }
 
@@ -387,9 +388,9 @@ int net_card_statistic(struct net *net, unsigned index, uint64_t *packets, uint6
 
 uint32_t net_punts_dropped(struct net *net, enum endpoint source, unsigned id)
 {
+    int index = drops_of(source, id);
     enter(net);
-    const uint32_t *dropped = drops_of(net, source, id);
-    uint32_t count = dropped ? *dropped : 0;
+    uint32_t count = index >= 0 ? net->source_drops[index] : 0;
     leave(net);
     return count;
 }

@@ -448,7 +448,7 @@ static void test_post_shares_at_random(void **context)
 {
     (void)context;
     enum { SOURCES = 20, SIZE = 512 };
-    uint32_t held[SOURCES] = {0}, owner[SIZE], entries_at[SIZE], consumer = 0, lonely = 0;
+    uint32_t held[SOURCES] = {0}, owner[SIZE] = {0}, entries_at[SIZE] = {0}, consumer = 0, lonely = 0;
     ring_card_open(&card, 10);
     ring_card_set(&card, RING_PUNT, ENTRIES, INDEX, 9, 1);
     ring_card_settle(&card);

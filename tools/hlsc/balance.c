@@ -139,7 +139,7 @@ static net_id join_parts(struct balance *balance, struct parts *parts, enum net_
         net_id joined = combine(balance->netlist, op, a.value, b.value);
         push(balance, parts, joined, NET_NONE, later(a.arrival, b.arrival) >= LOOP_LATE);
     }
-    return parts->all[0].value;
+    return parts->count ? parts->all[0].value : NET_NONE;
 }
 
 static net_id rebuild_chain(struct balance *balance, net_id id)

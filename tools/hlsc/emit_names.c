@@ -83,8 +83,9 @@ const char *emit_unique(struct emit_names *names, const char *wanted)
         snprintf(name + length, sizeof name - length, "_v%u", i);
     if (2 * ++names->taken_count > names->taken_capacity)
         grow_names(names);
-    char *copy = memory_new(strlen(name) + 1, 1);
-    strcpy(copy, name);
+    size_t bytes = strlen(name) + 1;
+    char *copy = memory_new(bytes, 1);
+    memcpy(copy, name, bytes);
     *find_name(names, name) = copy;
     return copy;
 }

@@ -51,7 +51,7 @@ void evaluate_operation(const struct netlist *netlist, const struct net_node *no
                         const uint64_t *const *values, uint64_t *result)
 {
     uint32_t width = node->width, from = net_width(netlist, operands[0]);
-    const uint64_t *a = values[0], *b = node->count > 1 ? values[1] : NULL;
+    const uint64_t *a = values[0], *b = values[node->count > 1 ? 1 : 0];
     switch ((enum net_op)node->op) {
     case NET_CONCAT:
         evaluate_concat(netlist, node, operands, values, result);

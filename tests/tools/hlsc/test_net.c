@@ -204,7 +204,7 @@ static void random_expression(struct netlist *netlist, struct expression *all, u
     struct expression made = {.op = (enum net_op)(NET_CONCAT + random_below(NET_OP_COUNT - NET_CONCAT))};
     if (random_below(6) == 0)
         made.op = NET_CONSTANT;
-    uint32_t a = random_below(*count), width = all[a].width, b = a, c = a;
+    uint32_t a = random_below(*count), width = all[a].width, b, c = a;
     if (made.op == NET_MUX) {
         b = operand_of_width(netlist, all, count, random_below(8) + 1);
         width = all[b].width;
