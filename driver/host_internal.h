@@ -33,6 +33,7 @@ struct cipu_host {
     int memory_fd;
     uint8_t *memory;
     size_t memory_bytes;
+    uint64_t bus_base; /* bus address of the memory */
     bool mapped;
     struct host_ring_memory ring[RING_COUNT];
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,7 +13,12 @@
 #include "hls/include/registers.h"
 
 #define HOST_PAGE_BYTES 4096u
-#define HOST_BUS_BASE   ((uint64_t)FUNCTION_HOST << CIPU_WINDOW_SHIFT)
+
+/* Each opening has a place of its own in the host's window, so that what the card has still under way for the rings of
+ * an earlier one is refused and does not land in these. */
+#define HOST_BUS_BASE    ((uint64_t)FUNCTION_HOST << CIPU_WINDOW_SHIFT)
+#define HOST_PLACE_SHIFT 24u
+#define HOST_PLACES      4096u
 
 /* A page of index lines, then each ring from a page boundary on. */
 static const uint32_t ring_entries_log2[RING_COUNT] = {
@@ -73,11 +79,19 @@ int host_ring_doorbell(const struct cipu_host *host, enum host_ring ring)
     return cipu_card_doorbell(host->card, DOORBELL_HOST + ring, host->ring[ring].position);
 }
 
+static uint64_t next_place(void)
+{
+    static atomic_uint openings;
+    return HOST_BUS_BASE + ((uint64_t)(atomic_fetch_add(&openings, 1) % HOST_PLACES) << HOST_PLACE_SHIFT);
+}
+
 int host_memory_open(struct cipu_host *host, struct cipu_error *error)
 {
     size_t bytes = HOST_PAGE_BYTES;
     for (unsigned i = 0; i < RING_COUNT; i++)
         bytes += (size_t)RING_ENTRY_BYTES << ring_entries_log2[i];
+    if (bytes > (size_t)1 << HOST_PLACE_SHIFT)
+        return cipu_fail(error, -EFBIG, "ring memory: %zu bytes, expected at most %u", bytes, 1u << HOST_PLACE_SHIFT);
     host->memory_fd = memfd_create("cipu-rings", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (host->memory_fd < 0)
         return cipu_fail(error, -errno, "ring memory: memfd_create: %s", strerror(errno));
@@ -89,6 +103,7 @@ int host_memory_open(struct cipu_host *host, struct cipu_error *error)
         return cipu_fail(error, -errno, "ring memory: mmap of %zu bytes: %s", bytes, strerror(errno));
     host->memory = memory;
     host->memory_bytes = bytes;
+    host->bus_base = next_place();
     uint8_t *entries = host->memory + HOST_PAGE_BYTES;
     for (unsigned i = 0; i < RING_COUNT; i++) {
         host->ring[i].line = (struct ring_index *)host->memory + i;
@@ -97,7 +112,7 @@ int host_memory_open(struct cipu_host *host, struct cipu_error *error)
         entries += (size_t)RING_ENTRY_BYTES << ring_entries_log2[i];
     }
     int result =
-        cipu_card_dma_map(host->card, host->memory_fd, 0, HOST_BUS_BASE, bytes, CIPU_DMA_READ | CIPU_DMA_WRITE, error);
+        cipu_card_dma_map(host->card, host->memory_fd, 0, host->bus_base, bytes, CIPU_DMA_READ | CIPU_DMA_WRITE, error);
     host->mapped = result == 0;
     return result;
 }
@@ -105,7 +120,7 @@ int host_memory_open(struct cipu_host *host, struct cipu_error *error)
 void host_memory_close(struct cipu_host *host)
 {
     if (host->mapped)
-        cipu_card_dma_unmap(host->card, HOST_BUS_BASE, host->memory_bytes);
+        cipu_card_dma_unmap(host->card, host->bus_base, host->memory_bytes);
     if (host->memory)
         munmap(host->memory, host->memory_bytes);
     if (host->memory_fd >= 0)
@@ -140,7 +155,7 @@ static void write_ring_register(struct cipu_host *host, unsigned ring, size_t me
 
 static uint64_t bus_address(const struct cipu_host *host, const void *pointer)
 {
-    return HOST_BUS_BASE + (uint64_t)((const uint8_t *)pointer - host->memory);
+    return host->bus_base + (uint64_t)((const uint8_t *)pointer - host->memory);
 }
 
 static void start_ring(struct cipu_host *host, unsigned ring)

@@ -24,6 +24,7 @@ struct false_card {
     struct rings_block rings;
     uint8_t *memory;
     uint64_t length;
+    uint64_t bus_base;   /* of the memory; 0 = never mapped */
     uint32_t producer;   /* of completions */
     uint32_t first_next; /* `next` of the register file's first block */
     bool obeys;          /* completes commands */
@@ -55,7 +56,7 @@ static void false_write(struct cipu_card *base, uint32_t offset, uint32_t value)
 
 static uint8_t *false_memory(struct false_card *card, uint32_t low, uint32_t high)
 {
-    uint64_t offset = ((uint64_t)high << 32 | low) - ((uint64_t)FUNCTION_HOST << CIPU_WINDOW_SHIFT);
+    uint64_t offset = ((uint64_t)high << 32 | low) - card->bus_base;
     assert_true(offset < card->length);
     return card->memory + offset;
 }
@@ -100,7 +101,9 @@ static int false_dma_map(struct cipu_card *base, int fd, off_t offset, uint64_t 
 {
     struct false_card *card = (struct false_card *)base;
     (void)error, (void)protection;
-    assert_int_equal(iova, (uint64_t)FUNCTION_HOST << CIPU_WINDOW_SHIFT);
+    assert_int_equal(iova >> CIPU_WINDOW_SHIFT, FUNCTION_HOST);
+    assert_int_not_equal(iova, card->bus_base); /* another place each time */
+    card->bus_base = iova;
     card->memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
     card->length = length;
     assert_ptr_not_equal(card->memory, MAP_FAILED);
