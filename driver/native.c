@@ -112,7 +112,7 @@ static int create_tasks(struct native_card *card, struct cipu_error *error)
     return 0;
 }
 
-void native_close(struct cipu_card *base)
+static void native_close(struct cipu_card *base)
 {
     struct native_card *card = (struct native_card *)base;
     native_thread_stop(card);
@@ -184,7 +184,9 @@ static int build(struct native_card *card, const char *rest, struct cipu_error *
     return native_thread_start(card, error);
 }
 
-size_t native_activity(struct cipu_card *base, struct cipu_kernel_activity *activity, size_t count)
+static int native_reset(struct cipu_card *base);
+
+static size_t native_activity(struct cipu_card *base, struct cipu_kernel_activity *activity, size_t count)
 {
     struct native_card *card = (struct native_card *)base;
     const struct native_graph *graph = card->graph;
@@ -223,7 +225,7 @@ const struct card_ops card_ops_native = {
     .capture = native_capture,
 };
 
-static const struct native_engine native_engine = {.ops = &card_ops_native, .sweep = native_sweep};
+static const struct native_engine native_engine = {.sweep = native_sweep};
 
 int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
                      struct cipu_error *error)
@@ -238,7 +240,7 @@ int native_engine_open(const struct native_engine *engine, const struct native_g
     if (!native)
         return cipu_fail(error, -ENOMEM, "native card: out of memory");
     memset(native, 0, sizeof *native);
-    native->base.ops = engine->ops;
+    native->base.ops = &card_ops_native;
     native->engine = engine;
     native->graph = graph;
     native->epoll = native->wake_fd = native->doorbell_fd = -1;
@@ -262,7 +264,7 @@ int native_engine_open(const struct native_engine *engine, const struct native_g
     return 0;
 }
 
-int native_reset(struct cipu_card *base)
+static int native_reset(struct cipu_card *base)
 {
     struct native_card *card = (struct native_card *)base;
     const struct native_graph *graph = card->graph;

@@ -40,7 +40,6 @@ struct signaller;
 
 /* How a card runs its nodes. The thread calls `sweep` in each round; 0 = nothing was done, the card may sleep. */
 struct native_engine {
-    const struct card_ops *ops;
     int (*create)(struct native_card *card, struct cipu_error *error); /* the tasks stand; may be NULL, as the others */
     unsigned (*sweep)(struct native_card *card);
     void (*reset)(struct native_card *card); /* the thread stands still */
@@ -153,12 +152,9 @@ struct native_card {
 /* native.c */
 int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
                      struct cipu_error *error);
-/* A card with another engine; its ops may be those below. */
+/* A card with another engine. */
 int native_engine_open(const struct native_engine *engine, const struct native_graph *graph, const char *rest,
                        struct cipu_card **card, struct cipu_error *error);
-void native_close(struct cipu_card *base);
-int native_reset(struct cipu_card *base);
-size_t native_activity(struct cipu_card *base, struct cipu_kernel_activity *activity, size_t count);
 
 /* The FIFO of a shell instance's port; NULL if it is not connected. */
 struct hls_fifo *native_shell_fifo(const struct native_card *card, size_t node, const char *port);

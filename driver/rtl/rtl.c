@@ -358,24 +358,13 @@ static int open_card(const char *rest, struct cipu_card **card, struct cipu_erro
     return rtl_card_open(&native_graph_card, rest, card, error);
 }
 
+/* A card that it opens has the native card's table. */
 const struct card_ops card_ops_rtl = {
     .scheme = "rtl",
     .open = open_card,
-    .close = native_close,
-    .read = native_register_read,
-    .write = native_register_write,
-    .doorbell = native_doorbell,
-    .doorbell_share = native_doorbell_share,
-    .dma_map = native_dma_map,
-    .dma_unmap = native_dma_unmap,
-    .interrupt = native_interrupt,
-    .reset = native_reset,
-    .activity = native_activity,
-    .capture = native_capture,
 };
 
-static const struct native_engine engine = {
-    .ops = &card_ops_rtl, .create = create, .sweep = sweep, .reset = reset, .destroy = destroy};
+static const struct native_engine engine = {.create = create, .sweep = sweep, .reset = reset, .destroy = destroy};
 
 int rtl_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card, struct cipu_error *error)
 {

@@ -3,7 +3,7 @@
 # time limit: 300
 #
 # The daemon dies (kill -9) under a guest. A new one with the same file serves a new guest at once: stale sockets are replaced,
-# the flows are learned again. The orphaned QEMU stays up. A clean end removes every socket.
+# the flows are learned again. A clean end removes every socket.
 cd "$(dirname "$0")/../.." || exit
 . tests/e2e/tap.sh
 . tools/run/peer.sh
