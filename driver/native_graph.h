@@ -34,7 +34,8 @@ struct native_stream {
     const char *name; /* from.port:to.port */
     uint32_t slot_bytes;
     uint32_t depth;
-    uint16_t from, to; /* nodes */
+    uint16_t from, to;  /* nodes */
+    const char *record; /* the C struct's name */
 };
 
 struct native_node {

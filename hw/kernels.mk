@@ -14,10 +14,10 @@ $(RTL)/$(1).sv: hls/$(1)/$(1).c $(RTL_KERNEL_HEADERS) $(HLSC) tools/hlsc/delays.
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$(HLSC) --report $$(@:.sv=.report) -o $$(@D) $$<
 
-$(HW)/kernel/$(1).o: $(RTL)/$(1).sv tools/verilate hw/platform/sim/model.h
+$(HW)/kernel/$(1).o $(HW)/traced/$(1).o: $(RTL)/$(1).sv tools/verilate hw/platform/sim/model.h
 	$$(call say,VERIL,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)CXX='$$(CXX)' tools/verilate --output $$@ --name $(1) --top $(1) $(RTL)/$(1).sv
+	$$(Q)CXX='$$(CXX)' tools/verilate $$(if $$(findstring /traced/,$$@),--trace) --output $$@ --name $(1) --top $(1) $(RTL)/$(1).sv
 endef
 
 ifeq ($(VARIANT),release)
@@ -32,7 +32,8 @@ build/gen/rtl_kernels.c: hw/kernels.mk hls/card.cfg
 
 # What has the rtl card with all kernels links these.
 RTL_CARD_SOURCES := $(filter-out driver/rtl/kernels.c,$(RTL_CARD)) build/gen/rtl_kernels.c
+TRACED_CARD_OBJECTS := $(RTL_KERNELS:%=$(HW)/traced/%.o) $(CARD_MODELS:%=$(HW)/traced/%.o) $(HW)/verilated.o
 RTL_CARD_OBJECTS := $(RTL_KERNELS:%=$(HW)/kernel/%.o) $(call models,$(CARD_MODELS)) $(HW)/verilated.o
 $(B)/bin/cipud-rtl: $(RTL_CARD_OBJECTS)
-$(eval $(call link_rule,$(B)/bin/cipud-rtl,runtime/cipud.c $(RTL_CARD_SOURCES),$(CIPUD_LIBS) cipu-hw-sim,$(RTL_CARD_OBJECTS) $(CIPUD_LDLIBS) -lstdc++ -lm))
+$(eval $(call link_rule,$(B)/bin/cipud-rtl,runtime/cipud.c $(RTL_CARD_SOURCES),$(CIPUD_LIBS) cipu-hw-sim,$(RTL_CARD_OBJECTS) $(CIPUD_LDLIBS) $(VERILATED_LDLIBS)))
 endif

@@ -12,6 +12,10 @@ build/gen/hw/cipu.sv: $(RECORD_HEADERS) build/gen/bin/cipu-records
 	$(call say,GEN,$@)
 	$(Q)$(BEGIN_OUTPUT) build/gen/bin/cipu-records --package "$$new" $(RECORD_HEADERS) $(END_OUTPUT)
 
+build/gen/record_types.c: $(RECORD_HEADERS) build/gen/bin/cipu-records
+	$(call say,GEN,$@)
+	$(Q)$(BEGIN_OUTPUT) build/gen/bin/cipu-records --fields "$$new" $(RECORD_HEADERS) $(END_OUTPUT)
+
 build/gen/hw/registers.md: $(RECORD_HEADERS) build/gen/bin/cipu-records
 	$(Q)$(BEGIN_OUTPUT) build/gen/bin/cipu-records --registers "$$new" $(RECORD_HEADERS) $(END_OUTPUT)
 
@@ -28,24 +32,28 @@ VERILATOR_INCLUDE := /usr/share/verilator/include
 shell_sources = build/gen/hw/cipu.sv $(foreach name,$(1),hw/shell/$(name).sv)
 models = $(foreach name,$(1),$(HW)/$(name).o)
 
+# In the folder traced with --trace: what cipu-card links.
 define verilated
-$(HW)/$(strip $(1)).o: $(call shell_sources,$(3)) $(5) tools/verilate hw/platform/sim/model.h
+$(HW)/$(strip $(1)).o $(HW)/traced/$(strip $(1)).o: $(call shell_sources,$(3)) $(5) tools/verilate hw/platform/sim/model.h
 	$$(call say,VERIL,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)CXX='$$(CXX)' tools/verilate --output $$@ --name $(strip $(1)) --top $(strip $(2)) $(addprefix --parameter ,$(4)) $(call shell_sources,$(3)) $(5)
+	$$(Q)CXX='$$(CXX)' tools/verilate $$(if $$(findstring /traced/,$$@),--trace) --output $$@ --name $(strip $(1)) --top $(strip $(2)) $(addprefix --parameter ,$(4)) $(call shell_sources,$(3)) $(5)
 endef
 
-$(HW)/verilated.o: $(VERILATOR_INCLUDE)/verilated.cpp $(VERILATOR_INCLUDE)/verilated_threads.cpp
+# Verilator's own run time, and waveforms.
+VERILATED := $(addprefix $(VERILATOR_INCLUDE)/,verilated.cpp verilated_threads.cpp verilated_fst_c.cpp) hw/platform/sim/waveform.cpp
+VERILATED_LDLIBS := -lstdc++ -lm -lz
+$(HW)/verilated.o: $(VERILATED) hw/platform/sim/waveform.h hw/platform/sim/waveform_context.h hw/platform/sim/model.h
 	$(call say,CXX,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)printf '#include "%s"\n' $^ > $(@:.o=.cpp)
-	$(Q)$(CXX) -std=c++17 -O2 -w -pthread -I$(VERILATOR_INCLUDE) -I$(VERILATOR_INCLUDE)/vltstd -c -o $@ $(@:.o=.cpp)
+	$(Q)printf '#include "%s"\n' $(VERILATED) > $(@:.o=.cpp)
+	$(Q)$(CXX) -std=c++17 -O2 -w -pthread -I. -I$(VERILATOR_INCLUDE) -I$(VERILATOR_INCLUDE)/vltstd -c -o $@ $(@:.o=.cpp)
 
 # For programs with the rtl card: sources, because card.c finds it only when it is linked in.
 RTL_CARD := $(wildcard driver/rtl/*.c)
 define rtl_test
 $(B)/test/$(strip $(1)): $(call models,$(4)) $(HW)/verilated.o
-$(call test,$(1),$(2),$(3) cipu-hw-sim,$(call models,$(4)) $(HW)/verilated.o -lstdc++ -lm $(5))
+$(call test,$(1),$(2),$(3) cipu-hw-sim,$(call models,$(4)) $(HW)/verilated.o $(VERILATED_LDLIBS) $(5))
 endef
 
 $(eval $(call library,cipu-hw-sim,$(wildcard hw/platform/sim/*.c)))

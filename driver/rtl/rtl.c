@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "driver/rtl/memory.h"
+#include "driver/rtl/trace.h"
 #include "driver/rtl/unit.h"
 
 #define CYCLES_PER_ROUND 64u
@@ -62,6 +63,7 @@ struct rtl_state {
     size_t unit_count;
     struct rtl_memory memory;
     struct rtl_view view;
+    struct rtl_trace trace;
     uint16_t *changed; /* FIFOs in which a record moved in this cycle */
     size_t changed_count;
     bool *is_changed;
@@ -129,6 +131,8 @@ static void end_cycle(struct rtl_state *state)
     for (size_t i = 0; i < state->changed_count; i++) {
         uint16_t fifo = state->changed[i];
         state->is_changed[fifo] = false;
+        if (state->trace.observer)
+            rtl_trace_records(&state->trace, state->cycles, &state->view, fifo);
         state->view.head[fifo] = state->card->fifo[fifo].head;
         state->view.tail[fifo] = state->card->fifo[fifo].tail;
         set_bit(state->next, streams[fifo].from);
@@ -161,12 +165,17 @@ static unsigned cycle(struct rtl_state *state)
         if (!(state->unit_active[i / 64] >> i % 64 & 1))
             continue;
         evaluations++;
-        if (rtl_unit_cycle(&state->units[i], &state->view, state->unit_woken[i / 64] >> i % 64 & 1))
+        struct rtl_unit *unit = &state->units[i];
+        if (rtl_unit_cycle(unit, &state->view, state->unit_woken[i / 64] >> i % 64 & 1))
             work++;
         else
             state->unit_active[i / 64] &= ~(UINT64_C(1) << i % 64);
+        if (unit->evaluated && !state->trace.waveform)
+            rtl_tick(&unit->rtl);
     }
     memset(state->unit_woken, 0, sizeof state->unit_woken);
+    if (state->trace.waveform && evaluations)
+        rtl_trace_edge(&state->trace, state->cycles, state->units, state->unit_count);
     end_cycle(state);
     /* A look at doorbells and ports that found nothing takes no time. */
     atomic_store_explicit(&state->cycles, state->cycles + (work || evaluations), memory_order_relaxed);
@@ -203,6 +212,7 @@ static void destroy(struct native_card *card)
     struct rtl_state *state = card->engine_state;
     if (!state)
         return;
+    waveform_close(state->trace.waveform);
     for (size_t i = 0; i < state->unit_count; i++)
         rtl_unit_close(&state->units[i]);
     for (size_t i = 0; state->nodes && i < card->graph->node_count; i++) {
@@ -265,10 +275,11 @@ static int join_node(struct rtl_state *state, size_t number, size_t unit, uint32
     return result;
 }
 
-static int create_unit(struct rtl_state *state, const struct rtl_model *model, size_t node, struct cipu_error *error)
+static int create_unit(struct rtl_state *state, const struct rtl_model *model, const char *name, size_t node,
+                       struct cipu_error *error)
 {
     struct rtl_unit *unit = &state->units[state->unit_count];
-    int result = rtl_unit_open(unit, model, error);
+    int result = rtl_unit_open(unit, model, name, error);
     if (result < 0)
         return result;
     unit->activity = &state->card->tasks[node].activity;
@@ -295,7 +306,7 @@ static int create_shell_units(struct rtl_state *state, struct cipu_error *error)
             int result = 0;
             if (unit == NO_UNIT) {
                 unit = state->unit_count;
-                result = create_unit(state, shell_units[kind].model, n, error);
+                result = create_unit(state, shell_units[kind].model, shell_units[kind].model->name, n, error);
                 if (result == 0)
                     result = add_bus(state, &state->units[unit], shell_units[kind].bus);
             }
@@ -315,7 +326,7 @@ static int create_kernel_units(struct rtl_state *state, struct cipu_error *error
         for (const struct rtl_kernel *kernel = rtl_kernels; kernel->kernel; kernel++) {
             if (!graph->nodes[n].kernel || strcmp(kernel->kernel, graph->nodes[n].kernel) != 0)
                 continue;
-            int result = create_unit(state, kernel->model, n, error);
+            int result = create_unit(state, kernel->model, graph->nodes[n].name, n, error);
             if (result == 0)
                 result = join_node(state, n, state->unit_count - 1, 0);
             if (result < 0)
@@ -384,6 +395,26 @@ void rtl_card_step(struct cipu_card *base)
     if (card->doorbell_node < NATIVE_NODES_MAX && native_doorbell_pending(card, false))
         native_make_ready(card, card->doorbell_node);
     cycle(card->engine_state);
+}
+
+void rtl_card_observe(struct cipu_card *base, const struct rtl_observer *observer)
+{
+    ((struct rtl_state *)((struct native_card *)base)->engine_state)->trace.observer = observer;
+}
+
+int rtl_card_waveform(struct cipu_card *base, const char *path, uint64_t from, uint64_t count, struct cipu_error *error)
+{
+    struct rtl_state *state = ((struct native_card *)base)->engine_state;
+    return rtl_trace_open(&state->trace, path, from, count, state->units, state->unit_count, error);
+}
+
+void rtl_card_zero(struct cipu_card *base)
+{
+    struct rtl_state *state = ((struct native_card *)base)->engine_state;
+    state->cycles = 0;
+    for (size_t i = 0; i < state->unit_count; i++)
+        if (state->units[i].bus)
+            bus_reset(state->units[i].bus);
 }
 
 void rtl_card_run(struct cipu_card *base)

@@ -34,7 +34,26 @@ void rtl_card_halt(struct cipu_card *card);
 void rtl_card_step(struct cipu_card *card);
 void rtl_card_run(struct cipu_card *card);
 
-/* Since open: cycles that ran, and evaluations of models. Any thread. */
+/* Who watches the records: called by the card's thread for each that a node wrote into a FIFO (`written`) or took out
+ * of it, at the end of that cycle. `stream` is its number in the card's graph; the record is valid during the call. */
+struct rtl_observer {
+    void (*record)(void *context, uint64_t cycle, uint16_t stream, bool written, const void *record);
+    void *context;
+};
+
+/* From the next cycle on; NULL = nobody. Halted cards only. */
+void rtl_card_observe(struct cipu_card *card, const struct rtl_observer *observer);
+
+/* Writes the modules' signals of `count` cycles, from cycle `from` on, as an FST file, 4 ns a cycle. Once for a card,
+ * halted. -ENOTSUP where the modules were built without, -EIO. The file is complete when the card is closed. */
+int rtl_card_waveform(struct cipu_card *card, const char *path, uint64_t from, uint64_t count,
+                      struct cipu_error *error);
+
+/* The clock reads 0 and the buses draw the same times again, so that runs can be compared cycle by cycle. Only while
+ * the card is halted and at rest. */
+void rtl_card_zero(struct cipu_card *card);
+
+/* Since open or rtl_card_zero: cycles that ran, and evaluations of models. Any thread. */
 struct rtl_card_figures {
     uint64_t cycles;
     uint64_t evaluations;

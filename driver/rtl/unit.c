@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-int rtl_unit_open(struct rtl_unit *unit, const struct rtl_model *model, struct cipu_error *error)
+int rtl_unit_open(struct rtl_unit *unit, const struct rtl_model *model, const char *name, struct cipu_error *error)
 {
     *unit = (struct rtl_unit){0};
-    int result = rtl_open(&unit->rtl, model);
+    int result = rtl_open_instance(&unit->rtl, model, name);
     if (result < 0)
         return cipu_fail(error, result, "rtl card: no memory for a model of %s", model->name);
     unit->idle = rtl_pin(&unit->rtl, "idle", 1);
@@ -122,12 +122,10 @@ bool rtl_unit_cycle(struct rtl_unit *unit, const struct rtl_view *view, bool wok
 {
     if (unit->bus)
         bus_drive(unit->bus);
-    bool evaluated = woken || !unit->resting || bus_speaks(unit);
-    bool moved = evaluated && evaluate(unit, view);
+    unit->evaluated = woken || !unit->resting || bus_speaks(unit);
+    bool moved = unit->evaluated && evaluate(unit, view);
     if (unit->bus)
         bus_sample(unit->bus);
-    if (evaluated)
-        rtl_tick(&unit->rtl);
     native_account(unit->activity, moved ? 1 : 0, false);
     return moved || !(unit->is_idle || unit->resting) || (unit->bus && !bus_idle(unit->bus));
 }

@@ -17,6 +17,7 @@ struct rtl_unit {
     struct rtl_pin time, quiet; /* value NULL = the module has no such port */
     bool is_idle;               /* when it was last evaluated */
     bool resting;               /* quiet: not evaluated while its inputs stay as they are */
+    bool evaluated;             /* in this cycle */
     struct rtl_join *joins;
     size_t join_count;
     struct bus *bus;                  /* NULL = none */
@@ -24,8 +25,8 @@ struct rtl_unit {
     struct native_activity *activity; /* counts the cycles in which something moved */
 };
 
-/* Opens the module; -ENOMEM. */
-int rtl_unit_open(struct rtl_unit *unit, const struct rtl_model *model, struct cipu_error *error);
+/* Opens the module as `name`; -ENOMEM. */
+int rtl_unit_open(struct rtl_unit *unit, const struct rtl_model *model, const char *name, struct cipu_error *error);
 void rtl_unit_close(struct rtl_unit *unit);
 void rtl_unit_reset(struct rtl_unit *unit);
 
@@ -44,7 +45,8 @@ struct rtl_view {
     const uint32_t *time_ms;
 };
 
-/* One cycle; `woken` = something may have moved in its FIFOs. Returns whether the next one must be run as well. */
+/* One cycle up to its end, the clock's edge (rtl_tick), which follows if the unit was `evaluated`. `woken` = something
+ * may have moved in its FIFOs. Returns whether the next cycle must be run as well. */
 bool rtl_unit_cycle(struct rtl_unit *unit, const struct rtl_view *view, bool woken);
 
 #endif

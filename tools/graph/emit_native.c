@@ -155,9 +155,9 @@ static void emit_tables(const struct graph *graph, const char *name, FILE *out)
     for (size_t i = 0; i < graph->stream_count; i++) {
         const struct stream *stream = graph->streams[i];
         const struct port *from = &stream->from->ports[stream->from_port], *to = &stream->to->ports[stream->to_port];
-        fprintf(out, "    {\"%s.%s:%s.%s\", HLS_SLOT_BYTES(struct %s), %u, %zu, %zu},\n", stream->from->name,
+        fprintf(out, "    {\"%s.%s:%s.%s\", HLS_SLOT_BYTES(struct %s), %u, %zu, %zu, \"%s\"},\n", stream->from->name,
                 from->name, stream->to->name, to->name, from->record, stream->depth, stream->from->node,
-                stream->to->node);
+                stream->to->node, from->record);
     }
     fputs("    {0}};\n\nstatic const struct native_node nodes[] = {\n", out);
     for (size_t i = 0; i < graph->node_count; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cipu-records: makes the SystemVerilog package and the registers' documentation from the C headers. */
+/* cipu-records: makes the SystemVerilog package, the table of fields and the registers' documentation from the C
+ * headers. */
 #include <getopt.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@ static const char usage[] =
     "\n"
     "  -p, --package FILE     write a SystemVerilog package ('-' = standard output)\n"
     "      --name NAME        the package's name (default cipu)\n"
+    "  -f, --fields FILE      write the records' fields as a C table (tools/card/record.h)\n"
     "  -r, --registers FILE   write the description of the register file\n"
     "      --register-header HEADER   which header declares it (default hls/include/registers.h)\n"
     "  -h, --help             show this\n"
@@ -18,7 +20,7 @@ static const char usage[] =
     "Exit status: 0 good, 1 errors in the headers, 2 usage or a file that cannot be written.\n";
 
 struct options {
-    const char *package, *name, *registers, *register_header;
+    const char *package, *name, *fields, *registers, *register_header;
 };
 
 enum { OPTION_NAME = 256, OPTION_HEADER };
@@ -28,17 +30,20 @@ static int parse(int argc, char **argv, struct options *options)
     static const struct option longs[] = {
         {"package", required_argument, NULL, 'p'},
         {"name", required_argument, NULL, OPTION_NAME},
+        {"fields", required_argument, NULL, 'f'},
         {"registers", required_argument, NULL, 'r'},
         {"register-header", required_argument, NULL, OPTION_HEADER},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
     int option;
-    while ((option = getopt_long(argc, argv, "p:r:h", longs, NULL)) >= 0) {
+    while ((option = getopt_long(argc, argv, "p:f:r:h", longs, NULL)) >= 0) {
         if (option == 'p')
             options->package = optarg;
         else if (option == OPTION_NAME)
             options->name = optarg;
+        else if (option == 'f')
+            options->fields = optarg;
         else if (option == 'r')
             options->registers = optarg;
         else if (option == OPTION_HEADER)
@@ -90,6 +95,8 @@ int main(int argc, char **argv)
     if (!read_headers(&model, (const char *const *)argv + optind, (size_t)(own - optind), arguments, count))
         return 1;
     if (options.package && !write_file(options.package, emit_package, &model, options.name))
+        return 2;
+    if (options.fields && !write_file(options.fields, emit_field_table, &model, "record_types"))
         return 2;
     if (options.registers && !write_file(options.registers, emit_registers, &model, options.register_header))
         return 2;

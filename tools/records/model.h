@@ -50,8 +50,9 @@ struct model {
 bool read_headers(struct model *model, const char *const *headers, size_t count, const char *const *arguments,
                   size_t argument_count);
 
-/* emit_package.c, emit_registers.c */
+/* emit_package.c, emit_field_table.c, emit_registers.c */
 void emit_package(const struct model *model, const char *name, FILE *out);
+void emit_field_table(const struct model *model, const char *name, FILE *out);
 void emit_registers(const struct model *model, const char *header, FILE *out);
 
 #endif

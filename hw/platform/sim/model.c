@@ -27,8 +27,13 @@ struct rtl_pin rtl_pin(const struct rtl *rtl, const char *name, uint32_t bits)
 
 int rtl_open(struct rtl *rtl, const struct rtl_model *model)
 {
+    return rtl_open_instance(rtl, model, model->name);
+}
+
+int rtl_open_instance(struct rtl *rtl, const struct rtl_model *model, const char *instance)
+{
     *rtl = (struct rtl){.model = model};
-    rtl->object = model->create();
+    rtl->object = model->create(instance);
     rtl->pins = calloc(model->pin_count, sizeof *rtl->pins);
     if (!rtl->object || !rtl->pins) {
         rtl_close(rtl);

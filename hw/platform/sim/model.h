@@ -21,10 +21,11 @@ struct rtl_pin {
 struct rtl_model {
     const char *name;
     size_t pin_count;
-    void *(*create)(void);
+    void *(*create)(const char *instance); /* its name in a waveform */
     void (*destroy)(void *object);
     void (*evaluate)(void *object); /* after inputs have changed */
     void (*pins)(void *object, struct rtl_pin *pins);
+    void (*trace)(void *object, void *file); /* joins a waveform (waveform.h); NULL = built without */
 };
 
 /* One instance, with `clk` and `rst` found. */
@@ -38,6 +39,8 @@ struct rtl {
 
 /* Returns 0 or -ENOMEM; in reset for a few cycles, then ready for rtl_settle. */
 int rtl_open(struct rtl *rtl, const struct rtl_model *model);
+/* The same for one of several instances. */
+int rtl_open_instance(struct rtl *rtl, const struct rtl_model *model, const char *instance);
 void rtl_close(struct rtl *rtl);
 void rtl_reset(struct rtl *rtl);
 
@@ -56,12 +59,23 @@ static inline void rtl_settle(struct rtl *rtl)
     rtl->model->evaluate(rtl->object);
 }
 
-static inline void rtl_tick(struct rtl *rtl)
+/* The two halves of a cycle's end; a waveform looks in between. */
+static inline void rtl_rise(struct rtl *rtl)
 {
     *rtl->clk = 1;
     rtl->model->evaluate(rtl->object);
-    *rtl->clk = 0;
     rtl->cycles++;
+}
+
+static inline void rtl_fall(struct rtl *rtl)
+{
+    *rtl->clk = 0;
+}
+
+static inline void rtl_tick(struct rtl *rtl)
+{
+    rtl_rise(rtl);
+    rtl_fall(rtl);
 }
 
 #endif
