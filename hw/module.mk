@@ -7,7 +7,8 @@
 # variants: the sanitizers watch the C around them.
 
 # What the hardware needs of the C headers.
-RECORD_HEADERS := $(wildcard hls/include/*.h)
+# Two kernels declare the record between them and their only partner in their own folder.
+RECORD_HEADERS := $(wildcard hls/include/*.h) hls/checksum/checksum.h hls/packet_gate/packet_gate.h
 build/gen/hw/cipu.sv: $(RECORD_HEADERS) build/gen/bin/cipu-records
 	$(call say,GEN,$@)
 	$(Q)$(BEGIN_OUTPUT) build/gen/bin/cipu-records --package "$$new" $(RECORD_HEADERS) $(END_OUTPUT)

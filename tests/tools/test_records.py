@@ -9,7 +9,8 @@ import tempfile
 
 TOOL = os.path.abspath("build/gen/bin/cipu-records")
 PACKAGE = "build/gen/hw/cipu.sv"
-HEADERS = sorted(glob.glob("hls/include/*.h"))
+with open(PACKAGE, encoding="utf-8") as package:
+    HEADERS = sorted({*glob.glob("hls/include/*.h"), *re.findall(r"// (hls/\S+\.h):\d+", package.read())})
 count = 0
 
 
