@@ -186,9 +186,11 @@ fuzz: setup ## fuzz each parser of foreign bytes (FUZZ_SECONDS=600 each, ONLY=pa
 	$(Q)tools/test-run --variants fuzz --fuzz-seconds $(FUZZ_SECONDS) $(if $(ONLY),--only '$(ONLY)')
 
 docs: setup ## make the pictures and tables in docs/
-	$(Q)+$(MAKE) --no-print-directory SETUP=0 $(B)/bin/cipu-graph build/gen/hw/registers.md
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 $(B)/bin/cipu-graph $(B)/bin/cipu-card build/gen/hw/registers.md
 	$(Q)$(B)/bin/cipu-graph --dot - hls/card.cfg | dot -Tsvg > docs/graph.svg.new && mv -f docs/graph.svg.new docs/graph.svg
 	$(Q)cp build/gen/hw/registers.md docs/registers.md.new && mv -f docs/registers.md.new docs/registers.md
+	$(Q)tools/card/pipeline docs/pipeline.svg
+	$(Q)tools/card/pipeline --bytes 1514 docs/pipeline-1514.svg
 
 C_FILES = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 format: ## format all C sources
