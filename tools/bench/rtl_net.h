@@ -7,7 +7,8 @@
 
 #include "tools/bench/net_load.h"
 
-/* `each` packets of each size from `first` to `last`, as fast as they are taken, behind `lead` ones of the first. */
+/* `each` packets of each size from `first` to `last`, as fast as they are taken, behind `lead` ones of the last: a
+ * window of three beats is there later than one of a single beat, and that is latency, not a bubble. */
 struct net_run {
     enum net_kind kind;
     uint32_t first, last;

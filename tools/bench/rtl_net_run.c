@@ -37,7 +37,7 @@ void net_run_close(struct net_run *run)
 
 uint32_t net_run_length(const struct net_run *run, unsigned packet)
 {
-    return packet < run->lead ? run->first : run->first + (packet - run->lead) / run->each;
+    return packet < run->lead ? run->last : run->first + (packet - run->lead) / run->each;
 }
 
 const uint8_t *net_run_next(struct net_run *run, uint64_t cycle, uint32_t *length)
