@@ -64,6 +64,6 @@ DMA_READ := round_robin stream_fifo dma_segment dma_collect dma_split dma_slots 
 DMA_WRITE := round_robin stream_fifo dma_segment dma_split dma_done dma_scatter dma_write
 $(eval $(call verilated,dma_read,dma_read,$(DMA_READ)))
 $(eval $(call verilated,dma_write,dma_write,$(DMA_WRITE)))
-CARD_MEMORY := round_robin stream_fifo memory_apply memory_fetch memory_store card_memory
+CARD_MEMORY := round_robin stream_fifo memory_apply memory_fetch memory_store memory_home memory_port card_memory
 $(eval $(call verilated,card_memory,card_memory,$(CARD_MEMORY)))
 CARD_MODELS := dma_read dma_write card_memory

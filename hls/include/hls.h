@@ -170,9 +170,23 @@ HLS_INLINE void hls_window(uint8_t *to, uint32_t bytes, const uint8_t *from, uin
     }
 }
 
-/* Declares const uint8_t *name: from[offset..offset+bytes-1], which must lie within from_bytes. As HLS_WINDOW, but
- * natively nothing is copied. */
+/* Declares const uint8_t *name: from[offset..offset+bytes-1], of which only what lies within from_bytes may be read. As
+ * HLS_WINDOW, but natively nothing is copied. In hardware whatever is read of it shares one shifter. */
+#ifdef __HLSC__
+#define HLS_VIEW(name, bytes, from, from_bytes, offset)              \
+    uint8_t name##_bytes[bytes];                                     \
+    hls_view(name##_bytes, (bytes), (from), (from_bytes), (offset)); \
+    const uint8_t *name = name##_bytes
+
+HLS_INLINE void hls_view(uint8_t *to, uint32_t bytes, const uint8_t *from, uint32_t from_bytes, uint32_t offset)
+{
+    (void)from_bytes;
+    for (uint32_t i = 0; i < bytes; i++)
+        to[i] = from[offset + i];
+}
+#else
 #define HLS_VIEW(name, bytes, from, from_bytes, offset) const uint8_t *name = (from) + (offset)
+#endif
 
 /* Declares const type *name: the record that begins at byte `from`, which is aligned as the record wants it. In
  * hardware wires. */

@@ -12,11 +12,19 @@
 #define FRAME_EXTENSIONS_MAX  4u /* IPv6 extension headers; packets with more are the host's */
 #define FRAME_IP_BYTES        60u
 #define FRAME_TRANSPORT_BYTES 16u
+#define FRAME_ROOM_MAX        (WINDOW_BYTES - 14u) /* from the IP header on */
 
 struct frame {
     uint8_t fault;   /* 0 or STATISTIC_DROP_TRUNCATED, _MALFORMED, _CHECKSUM; then the key's kind is FLOW_NONE */
     uint8_t beyond;  /* 1: headers that the window does not hold, or more of them than are followed */
     uint8_t options; /* 1: IPv4 options or IPv6 extension headers */
+};
+
+/* What the Ethernet header says. */
+struct frame_ethernet {
+    uint32_t type;
+    uint32_t network; /* where its payload begins: 14, 18 or 22 */
+    uint32_t tags;
 };
 
 /* How far the walk along the headers has come. */
@@ -193,27 +201,33 @@ HLS_INLINE void frame_transport(struct frame *frame, struct headers *headers, co
     }
 }
 
-/* `bytes` are the frame's first `room` bytes (a constant), `length` is that of the whole frame. Nothing beyond either
- * is taken for a header. `headers` must be zero but for its sideband. */
-HLS_INLINE struct frame frame_parse(struct headers *headers, const uint8_t *bytes, uint32_t room, uint32_t length)
+HLS_INLINE struct frame_ethernet frame_ethernet(const uint8_t *bytes)
+{
+    struct frame_ethernet ethernet = {hls_be16(bytes + 12), 14, 0};
+    if (frame_is_tag(ethernet.type)) {
+        bool two = frame_is_tag(hls_be16(bytes + 16));
+        ethernet.type = two ? hls_be16(bytes + 20) : hls_be16(bytes + 16);
+        ethernet.network = two ? 22u : 18u;
+        ethernet.tags = two ? 2 : 1;
+    }
+    return ethernet;
+}
+
+/* `ip` is what follows the Ethernet header in the frame's first `room` bytes (a constant), `length` is that of the
+ * whole frame. Nothing beyond either is taken for a header. `headers` must be zero but for its sideband. */
+HLS_INLINE struct frame frame_parse(struct headers *headers, const struct frame_ethernet *ethernet, const uint8_t *ip,
+                                    uint32_t room, uint32_t length)
 {
     struct frame frame = {0, 0, 0};
-    uint32_t type = hls_be16(bytes + 12);
-    uint32_t network = 14;
-    if (frame_is_tag(type)) {
-        bool two = frame_is_tag(hls_be16(bytes + 16));
-        type = two ? hls_be16(bytes + 20) : hls_be16(bytes + 16);
-        network = two ? 22u : 18u;
-        headers->tags = two ? 2 : 1;
-    }
+    uint32_t network = ethernet->network;
+    headers->tags = (uint8_t)ethernet->tags;
     headers->network = (uint8_t)network;
     headers->frame_length = (uint16_t)length;
     if (HLS_SELDOM(length < network)) {
         frame.fault = STATISTIC_DROP_TRUNCATED;
-    } else if (type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6) {
+    } else if (ethernet->type == ETHERTYPE_IPV4 || ethernet->type == ETHERTYPE_IPV6) {
         struct frame_walk walk;
-        HLS_VIEW(ip, FRAME_IP_BYTES, bytes, room, network);
-        if (type == ETHERTYPE_IPV4)
+        if (ethernet->type == ETHERTYPE_IPV4)
             frame_ipv4(&frame, headers, &walk, ip, length - network);
         else
             frame_ipv6(&frame, headers, &walk, ip, room - network, length - network);

@@ -78,8 +78,8 @@ HLS_INLINE void parse_common(struct headers *headers, struct frame frame, const 
         parse_verdict(headers, VERDICT_PUNT, PUNT_OPTIONS);
 }
 
-/* Starts again with the frame inside VXLAN, which begins at `inner`; `vxlan` is the header that precedes it. */
-HLS_INLINE void parse_inner(struct headers *headers, const uint8_t *vxlan, uint32_t length, const uint8_t *data,
+/* Starts again with the frame inside VXLAN, whose first bytes are given; `vxlan` is the header that precedes it. */
+HLS_INLINE void parse_inner(struct headers *headers, const uint8_t *vxlan, uint32_t length, const uint8_t *bytes,
                             uint32_t inner)
 {
     struct headers outer;
@@ -89,14 +89,16 @@ HLS_INLINE void parse_inner(struct headers *headers, const uint8_t *vxlan, uint3
     headers->inner = (uint8_t)inner;
     headers->outer_ecn = outer.traffic_class & ECN_MASK;
     headers->match.key.domain = FLOW_DOMAIN_VNI | hls_be32(vxlan + 4) >> 8;
-    HLS_VIEW(bytes, INNER_WINDOW_BYTES, data, WINDOW_BYTES, inner);
-    struct frame frame = frame_parse(headers, bytes, INNER_WINDOW_BYTES, length);
+    struct frame_ethernet ethernet = frame_ethernet(bytes);
+    HLS_VIEW(ip, FRAME_ROOM_MAX, bytes, INNER_WINDOW_BYTES, ethernet.network);
+    struct frame frame = frame_parse(headers, &ethernet, ip, INNER_WINDOW_BYTES, length);
     parse_common(headers, frame, bytes);
 }
 
-/* A packet for the tunnel endpoint: VXLAN is opened, all else is the host's. */
-HLS_INLINE void parse_tunnel(struct headers *headers, struct frame frame, const struct parse_port *port,
-                             const uint8_t *data)
+/* A packet for the tunnel endpoint: VXLAN is opened, all else is the host's. What is opened has no options, so its
+ * transport header is at one of two places, known from the Ethernet header. */
+HLS_INLINE void parse_tunnel(struct headers *headers, struct frame frame, const struct frame_ethernet *ethernet,
+                             const struct parse_port *port, const uint8_t *ip)
 {
     const struct flow_key *key = &headers->match.key;
     bool vxlan = key->protocol == IP_PROTOCOL_UDP && headers->transport != 0 &&
@@ -106,20 +108,21 @@ HLS_INLINE void parse_tunnel(struct headers *headers, struct frame frame, const 
     } else if (frame.options) {
         parse_verdict(headers, VERDICT_PUNT, PUNT_OPTIONS);
     } else {
-        uint32_t transport = headers->network + (key->kind == FLOW_IPV4 ? 20u : 40u); /* one of six constants */
-        HLS_VIEW(udp, FRAME_TRANSPORT_BYTES, data, WINDOW_BYTES, transport);
+        uint32_t transport = ethernet->type == ETHERTYPE_IPV4 ? 20u : 40u;
+        HLS_VIEW(udp, FRAME_TRANSPORT_BYTES + INNER_WINDOW_BYTES, ip, FRAME_ROOM_MAX, transport);
         uint32_t udp_length = hls_be16(udp + 4);
         if (udp_length < FRAME_TRANSPORT_BYTES + PACKET_BYTES_MIN)
             parse_verdict(headers, VERDICT_DROP, STATISTIC_DROP_TRUNCATED);
         else if ((udp[8] & VXLAN_FLAG_VNI) == 0)
             parse_verdict(headers, VERDICT_DROP, STATISTIC_DROP_MALFORMED);
         else
-            parse_inner(headers, udp + 8, udp_length - FRAME_TRANSPORT_BYTES, data, transport + 16u);
+            parse_inner(headers, udp + 8, udp_length - FRAME_TRANSPORT_BYTES, udp + FRAME_TRANSPORT_BYTES,
+                        ethernet->network + transport + FRAME_TRANSPORT_BYTES);
     }
 }
 
-HLS_INLINE void parse_from_port(struct headers *headers, struct frame frame, const struct parse_port *port,
-                                const uint8_t *data)
+HLS_INLINE void parse_from_port(struct headers *headers, struct frame frame, const struct frame_ethernet *ethernet,
+                                const struct parse_port *port, const uint8_t *data, const uint8_t *ip)
 {
     uint32_t other = 0;
     for (uint32_t i = 0; i < 6; i++)
@@ -130,7 +133,7 @@ HLS_INLINE void parse_from_port(struct headers *headers, struct frame frame, con
     } else {
         parse_common(headers, frame, data);
         if (headers->verdict == VERDICT_LOOKUP && parse_for_endpoint(port, &headers->match.key))
-            parse_tunnel(headers, frame, port, data);
+            parse_tunnel(headers, frame, ethernet, port, ip);
     }
 }
 
@@ -159,11 +162,13 @@ HLS_INLINE void parse_packet(const struct parse_state *state, const struct windo
 {
     HLS_ZERO(headers, sizeof *headers);
     HLS_COPY(&headers->meta, &window->meta, sizeof headers->meta);
-    struct frame frame = frame_parse(headers, window->data, WINDOW_BYTES, window->meta.length);
+    struct frame_ethernet ethernet = frame_ethernet(window->data);
+    HLS_VIEW(ip, FRAME_ROOM_MAX, window->data, WINDOW_BYTES, ethernet.network);
+    struct frame frame = frame_parse(headers, &ethernet, ip, WINDOW_BYTES, window->meta.length);
     if (window->meta.source == ENDPOINT_PORT) {
         uint32_t port = window->meta.source_id & (CARD_PORTS - 1u);
         headers->match.key.domain = FLOW_DOMAIN_PORT | port;
-        parse_from_port(headers, frame, &state->port[port], window->data);
+        parse_from_port(headers, frame, &ethernet, &state->port[port], window->data, ip);
     } else {
         headers->match.key.domain = FLOW_DOMAIN_FUNCTION | (window->meta.source_id & (CARD_FUNCTIONS - 1u));
         parse_from_function(headers, frame, window->data);

@@ -2,16 +2,15 @@
 // Lines on their way to memory, in order, and which of them may still be on it: a line is `dirty` while a change of any
 // line with the same low bits is announced and not yet acknowledged, so whoever reads it from memory waits.
 module memory_store #(
-    parameter int DEPTH   = 32,
-    parameter int BUCKETS = 64,
-    parameter int CHANGES = 256  // announced or on their way, at most
+    parameter int DEPTH   = 64,
+    parameter int BUCKETS = 256,
+    parameter int CHANGES = 128  // announced or on their way, at most
 ) (
     input  logic                       clk,
     input  logic                       rst,
     // A change was accepted; its line follows later.
     input  logic                       announce,
-    input  logic [$clog2(BUCKETS)-1:0] announce_bucket,
-    input  logic [$clog2(BUCKETS)-1:0] ask_bucket,
+    input  logic [$clog2(BUCKETS)-1:0] bucket,           // of that change, or of a line that may be dirty
     output logic                       dirty,
     output logic                       announce_ready,
     output logic                       store_ready,      // for the line that `claim` reserves a place for
@@ -99,15 +98,16 @@ module memory_store #(
   assign bus_bready = 1'b1;
   assign store_ready = used != USED'(DEPTH);
   assign announce_ready = total != COUNT'(CHANGES);
-  assign dirty = changes[ask_bucket*COUNT+:COUNT] != 0;
+  assign dirty = changes[bucket*COUNT+:COUNT] != 0;
   assign idle = total == 0;
 
   always_ff @(posedge clk) begin
     used  <= used + USED'(claim) - USED'(bus_bvalid);
     total <= total + COUNT'(announce) - COUNT'(bus_bvalid);
-    for (int i = 0; i < BUCKETS; i++)
-      changes[i*COUNT+:COUNT] <= changes[i*COUNT+:COUNT] + COUNT'(announce && 32'(announce_bucket) == i) - COUNT'(
-          bus_bvalid && 32'(done_bucket) == i);
+    if (announce && !(bus_bvalid && done_bucket == bucket))
+      changes[bucket*COUNT+:COUNT] <= changes[bucket*COUNT+:COUNT] + COUNT'(1);
+    if (bus_bvalid && !(announce && done_bucket == bucket))
+      changes[done_bucket*COUNT+:COUNT] <= changes[done_bucket*COUNT+:COUNT] - COUNT'(1);
     if (rst) begin
       used <= '0;
       total <= '0;

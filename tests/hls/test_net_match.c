@@ -202,9 +202,9 @@ static int set_up(void **state)
     assert_non_null(world->run);
     world->memory = graph_memory_create(world->run);
     assert_non_null(world->memory);
-    world->in = graph_run_fifo(world->run, "source", "packets");
-    world->out = graph_run_fifo(world->run, "sink", "packets");
-    world->entries = graph_run_fifo(world->run, "sink", "entries");
+    world->in = graph_run_fifo(world->run, "open_source", "packets");
+    world->out = graph_run_fifo(world->run, "open_sink", "packets");
+    world->entries = graph_run_fifo(world->run, "open_sink", "entries");
     make_keys(world);
     command(world, COMMAND_SEED_SET, 0, SEED, "", 0);
     *state = world;

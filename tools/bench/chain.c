@@ -13,6 +13,7 @@
 #include "hls/include/beat.h"
 #include "hls/include/host_ring.h"
 #include "hls/include/packet.h"
+#include "tools/bench/chain_command.h"
 #include "tools/bench/graph_run.h"
 
 extern const struct native_graph native_graph_chain;
@@ -141,14 +142,10 @@ static unsigned sink(void *context, unsigned budget)
     return most;
 }
 
-/* One part of a command, as ingress sends it. */
-static void command_part(struct chain *chain, const struct command_entry *entry, uint16_t part)
+static void command_part(struct chain *chain, const struct command_entry *entry, enum command_part part)
 {
     struct hls_port port = hls_write_begin(chain->packets);
-    struct beat *beat = hls_slot(&port, HLS_SLOT_BYTES(struct beat));
-    memcpy(beat->data, entry, sizeof *entry);
-    beat->meta = (struct beat_meta){
-        .bytes = BEAT_BYTES, .last = 1, .length = BEAT_BYTES, .source = ENDPOINT_NONE, .source_id = part};
+    chain_command_beat(hls_slot(&port, HLS_SLOT_BYTES(struct beat)), entry, part);
     port.index++;
     hls_write_end(chain->packets, &port);
 }
@@ -158,7 +155,7 @@ static void command(struct chain *chain, uint16_t opcode, uint32_t index, uint32
 {
     struct command_entry entry = {.opcode = opcode, .index = index, .argument = argument};
     memcpy(entry.data, data, bytes);
-    if (opcode != COMMAND_PORT_SET && opcode != COMMAND_SEED_SET)
+    if (chain_command_writes(&entry))
         command_part(chain, &entry, COMMAND_WRITE);
     command_part(chain, &entry, COMMAND_WHOLE);
     if (hls_fifo_used(chain->packets) + 2 > chain->packets->mask)
@@ -295,10 +292,10 @@ int main(int argc, char **argv)
     struct graph_memory *memory = chain.run ? graph_memory_create(chain.run) : NULL;
     if (!memory)
         return fputs("bench-chain: out of memory\n", stderr), 1;
-    chain.packets = graph_run_fifo(chain.run, "source", "packets");
-    chain.out = graph_run_fifo(chain.run, "sink", "packets");
-    graph_run_set(chain.run, "source", source, &chain);
-    graph_run_set(chain.run, "sink", sink, &chain);
+    chain.packets = graph_run_fifo(chain.run, "open_source", "packets");
+    chain.out = graph_run_fifo(chain.run, "open_sink", "packets");
+    graph_run_set(chain.run, "open_source", source, &chain);
+    graph_run_set(chain.run, "open_sink", sink, &chain);
     unsigned homeless = fill_tables(&chain);
     fprintf(stderr, "bench-chain: %u flows, %u without a place\n", FLOWS - homeless, homeless);
 

@@ -2,7 +2,7 @@
 $(eval $(call native_graph,chain,tools/bench/chain.cfg,tools/bench/chain_shell.cfg,hls))
 $(eval $(call library,cipu-graph-run,tools/bench/graph_run.c tools/bench/graph_memory.c))
 $(eval $(call library,bench-chain-graph,build/gen/native_chain.c,-O3))
-$(eval $(call program,bench-chain,tools/bench/chain.c,bench-chain-graph cipu-graph-run))
+$(eval $(call program,bench-chain,tools/bench/chain.c tools/bench/chain_command.c,bench-chain-graph cipu-graph-run))
 $(eval $(call program,flood,tools/bench/flood.c,))
 $(eval $(call program,xdp-pass,tools/bench/xdp_pass.c,))
 
@@ -10,4 +10,8 @@ $(eval $(call program,xdp-pass,tools/bench/xdp_pass.c,))
 ifeq ($(VARIANT),release)
 $(B)/bin/bench-rtl-virtio: $(RTL_CARD_OBJECTS)
 $(eval $(call link_rule,$(B)/bin/bench-rtl-virtio,tools/bench/rtl_virtio.c $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim,$(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
+
+RTL_NET := $(addprefix tools/bench/,rtl_net.c rtl_net_run.c rtl_net_chain.c rtl_net_whole.c net_load.c chain_beat.c chain_command.c)
+$(B)/bin/bench-rtl-net: $(RTL_CARD_OBJECTS)
+$(eval $(call link_rule,$(B)/bin/bench-rtl-net,$(RTL_NET) $(RTL_CARD_SOURCES),cipu-packet cipu-driver bench-chain-graph cipu-hw-sim,$(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
 endif

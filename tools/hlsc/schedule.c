@@ -11,6 +11,7 @@
 #include "tools/hlsc/memory.h"
 #include "tools/hlsc/narrow.h"
 #include "tools/hlsc/schedule_store.h"
+#include "tools/hlsc/share.h"
 
 #define LOOP_BUDGET_STEP 250u /* ps */
 
@@ -326,6 +327,7 @@ int schedule_design(struct schedule *schedule, struct design *design, const stru
     memset(schedule, 0, sizeof *schedule);
     narrow_design(design);
     balance_design(design, delays);
+    share_design(design);
     schedule->design = design;
     schedule->delays = delays;
     schedule->budget = options->budget;
