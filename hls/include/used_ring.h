@@ -6,8 +6,8 @@
 #include "hls/include/queue.h"
 
 /*
- * Tags of the writes to used rings: the queue, and for a write that holds the queue's token this bit. In the event
- * QUEUE_DONE `amount` is 1 when the token is back; `error` is 1 when a write of the queue failed, whichever.
+ * Tags of the writes to used rings: the queue, and for a write that holds the queue's token this bit. Only such a write
+ * ends in the event QUEUE_DONE; its `error` is 1 when a write of the queue failed since the token was back before.
  */
 #define USED_RING_TAG_INDEX 0x100u
 
