@@ -9,5 +9,5 @@ $(eval $(call program,xdp-pass,tools/bench/xdp_pass.c,))
 # The rtl card with every kernel a module.
 ifeq ($(VARIANT),release)
 $(B)/bin/bench-rtl-virtio: $(RTL_CARD_OBJECTS)
-$(eval $(call link_rule,$(B)/bin/bench-rtl-virtio,tools/bench/rtl_virtio.c $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim,$(RTL_CARD_OBJECTS) -lpcap -lstdc++ -lm))
+$(eval $(call link_rule,$(B)/bin/bench-rtl-virtio,tools/bench/rtl_virtio.c tools/bench/rtl_load.c tools/bench/rtl_guest.c $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim,$(RTL_CARD_OBJECTS) -lpcap -lstdc++ -lm))
 endif
