@@ -19,7 +19,7 @@
 #include "hls/include/used_ring.h"
 #include "hls/include/virtio.h"
 
-#define VIRTIO_USED_PENDING   8u
+#define VIRTIO_USED_PENDING   (USED_WRITE_BYTES / 8u)
 #define VIRTIO_USED_NO_VECTOR 0xffffu
 #define VIRTIO_USED_TRUST     4u  /* wishes in a row, until a driver is not asked */
 #define VIRTIO_USED_UNASKED   15u /* rounds */
@@ -300,25 +300,23 @@ HLS_INLINE void virtio_used_window(struct dma_request *request, const struct com
     HLS_ZERO(request->reserved, sizeof request->reserved);
 }
 
-HLS_INLINE void virtio_used_data(struct beat *beat, const void *from, uint32_t bytes)
+HLS_INLINE void virtio_used_data(struct used_write *data, const void *from, uint32_t bytes)
 {
-    HLS_COPY(beat->data, from, BEAT_BYTES);
-    HLS_ZERO(&beat->meta, sizeof beat->meta);
-    beat->meta.bytes = (uint8_t)bytes;
-    beat->meta.last = 1;
-    beat->meta.length = (uint16_t)bytes;
+    HLS_COPY(data->data, from, USED_WRITE_BYTES);
+    data->bytes = (uint16_t)bytes;
+    HLS_ZERO(data->reserved, sizeof data->reserved);
 }
 
 /* What to write where. Elements that go out are no longer pending. */
 HLS_INLINE void virtio_used_compose(struct virtio_used_row *row, uint32_t queue, uint32_t write,
-                                    struct dma_request *request, struct beat *beat)
+                                    struct dma_request *request, struct used_write *data)
 {
     struct virtq_used_element elements[VIRTIO_USED_PENDING];
     HLS_COPY(elements, row->pending, sizeof elements);
     if (write == USED_WRITE_ELEMENTS) {
         uint64_t place = VIRTQ_USED_RING + 8u * ((uint32_t)row->written & row->mask);
         virtio_used_request(request, row->used + place, 8u * (uint32_t)row->count, queue, 0);
-        virtio_used_data(beat, elements, 8u * (uint32_t)row->count);
+        virtio_used_data(data, elements, 8u * (uint32_t)row->count);
         row->written = (uint16_t)(row->written + row->count);
         row->count = 0;
         HLS_ZERO(row->pending, sizeof row->pending);
@@ -328,13 +326,13 @@ HLS_INLINE void virtio_used_compose(struct virtio_used_row *row, uint32_t queue,
         elements[0].id = row->published;
         virtio_used_request(request, refused ? ~(uint64_t)0 : row->used + VIRTQ_USED_INDEX, 2, queue,
                             USED_RING_TAG_INDEX);
-        virtio_used_data(beat, elements, 2);
+        virtio_used_data(data, elements, 2);
     }
 }
 
 STEP(virtio_used, struct virtio_used_state *state, STREAM_IN(struct queue_event, event),
      STREAM_OUT(struct dma_request, read_request), STREAM_OUT(struct dma_request, write_request),
-     STREAM_OUT(struct beat, write_data), STREAM_OUT(struct queue_token, again),
+     STREAM_OUT(struct used_write, write_data), STREAM_OUT(struct queue_token, again),
      STREAM_OUT(struct interrupt_request, interrupt), STREAM_OUT(struct command_entry, completion),
      STREAM_OUT(struct event_entry, alert))
 {
@@ -356,9 +354,9 @@ STEP(virtio_used, struct virtio_used_state *state, STREAM_IN(struct queue_event,
         if (window) {
             virtio_used_window(request, &entry);
         } else {
-            STREAM_OPEN(struct beat, line, write_data);
-            virtio_used_compose(&row, queue, step.write, request, line);
-            STREAM_PUSH(struct beat, line, write_data);
+            STREAM_OPEN(struct used_write, data, write_data);
+            virtio_used_compose(&row, queue, step.write, request, data);
+            STREAM_PUSH(struct used_write, data, write_data);
         }
         STREAM_PUSH(struct dma_request, request, write_request);
     }

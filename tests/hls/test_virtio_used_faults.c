@@ -38,7 +38,7 @@ static void test_faults(void **context)
 /* The kernels run until they are stuck; DMA does not. */
 static void run_kernels(struct bench *bench)
 {
-    while (run_events(bench) + run_used(bench))
+    while (run_events(bench) + run_used(bench) + run_used_write(bench))
         ;
 }
 
@@ -103,7 +103,7 @@ static void test_stop_behind_failed_writes(void **context)
     uint32_t answers = bench->answers;
     send_buffer(bench, 2, false);
     run_kernels(bench);
-    for (uint32_t i = 0; i < 16; i++) {
+    for (uint32_t i = 0; i < 2 * VIRTIO_USED_PENDING; i++) {
         send_buffer(bench, 2, false);
         run_kernels(bench);
     }
@@ -137,7 +137,7 @@ static void test_avail_fault(void **context)
     bench->driver[0].entries = 8;
     command(bench, COMMAND_QUEUE_SET, 0, &setting, sizeof setting);
     stream_put(&bench->used, &used);
-    while (run_events(bench) + run_used(bench) + run_write(bench))
+    while (run_events(bench) + run_used(bench) + run_used_write(bench) + run_write(bench))
         ;
     assert_true(virtio_read_step(&bench->memory, &bench->read_request, &bench->read_data, &request));
     assert_int_equal(request.address, VIRTIO_MEMORY_BYTES);

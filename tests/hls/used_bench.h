@@ -12,6 +12,7 @@
 
 #include "hls/include/virtio.h"
 #include "hls/used_events/used_events.c"
+#include "hls/used_write/used_write.c"
 #include "hls/virtio_used/virtio_used.c"
 
 #define QUEUES      (2u * VIRTIO_FUNCTIONS)
@@ -43,7 +44,8 @@ struct bench {
     uint64_t random;
     struct used_events_state events_state;
     struct virtio_used_state used_state;
-    struct stream used, command, read_request, read_data, again, event, interrupt, completion, alert;
+    struct used_write_state write_state;
+    struct stream used, command, read_request, read_data, again, event, write, interrupt, completion, alert;
     struct virtio_write dma;
     struct virtio_memory memory;
     struct driver driver[QUEUES];
@@ -85,6 +87,7 @@ static inline int setup(void **context)
     stream_open(&bench->read_data, CARD_QUEUES, sizeof(struct beat));
     stream_open(&bench->again, CARD_QUEUES, sizeof(struct queue_token));
     stream_open(&bench->event, 2, sizeof(struct queue_event));
+    stream_open(&bench->write, 2, sizeof(struct used_write));
     stream_open(&bench->interrupt, 2, sizeof(struct interrupt_request));
     stream_open(&bench->completion, 2, sizeof(struct command_entry));
     stream_open(&bench->alert, 2, sizeof(struct event_entry));
@@ -98,8 +101,8 @@ static inline int setup(void **context)
 static inline int teardown(void **context)
 {
     struct bench *bench = *context;
-    struct stream *all[] = {&bench->used,  &bench->command,   &bench->read_request, &bench->read_data, &bench->again,
-                            &bench->event, &bench->interrupt, &bench->completion,   &bench->alert};
+    struct stream *all[] = {&bench->used,  &bench->command, &bench->read_request, &bench->read_data,  &bench->again,
+                            &bench->event, &bench->write,   &bench->interrupt,    &bench->completion, &bench->alert};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         stream_close(all[i]);
     virtio_write_close(&bench->dma);
@@ -143,10 +146,21 @@ static inline void interrupt_unasked(struct bench *bench, uint32_t queue)
     driver->unclaimed++;
 }
 
+static inline int run_used_write(struct bench *bench)
+{
+    struct stream *write = &bench->write, *data = &bench->dma.data;
+    STREAM_TEST_IN(write);
+    STREAM_TEST_OUT(data);
+    int ran = used_write(&bench->write_state, &write_port, &data_port);
+    STREAM_TEST_IN_END(write);
+    STREAM_TEST_OUT_END(data);
+    return ran;
+}
+
 static inline int run_used(struct bench *bench)
 {
     struct stream *event = &bench->event, *read = &bench->read_request, *write = &bench->dma.request,
-                  *data = &bench->dma.data, *again = &bench->again, *interrupt = &bench->interrupt,
+                  *data = &bench->write, *again = &bench->again, *interrupt = &bench->interrupt,
                   *completion = &bench->completion, *alert = &bench->alert;
     STREAM_TEST_IN(event);
     STREAM_TEST_OUT(read);
@@ -219,7 +233,7 @@ static inline int run_write(struct bench *bench)
         assert_false(bench->driver[queue].stopped);
         assert_true(request->flags & DMA_LAST);
         assert_true(request->length == 2 ? (request->address & 1) == 0 || request->address + 1 == 0
-                                         : request->length % 8 == 0 && request->length <= 64);
+                                         : request->length % 8 == 0 && request->length <= USED_WRITE_BYTES);
     }
     return ran;
 }
@@ -313,7 +327,7 @@ static inline int run_driver(struct bench *bench, uint32_t queue)
 
 static inline void step(struct bench *bench)
 {
-    switch (random_below(&bench->random, 8)) {
+    switch (random_below(&bench->random, 9)) {
     case 0:
     case 1:
         run_events(bench);
@@ -331,6 +345,9 @@ static inline void step(struct bench *bench)
     case 6:
         take_outputs(bench);
         break;
+    case 7:
+        run_used_write(bench);
+        break;
     default:
         run_driver(bench, random_below(&bench->random, QUEUES));
     }
@@ -341,7 +358,8 @@ static inline void drain(struct bench *bench)
 {
     int ran;
     do {
-        ran = run_events(bench) + run_used(bench) + run_read(bench) + run_write(bench) + take_outputs(bench);
+        ran = run_events(bench) + run_used(bench) + run_used_write(bench) + run_read(bench) + run_write(bench) +
+              take_outputs(bench);
         for (uint32_t i = 0; i < QUEUES; i++)
             ran += run_driver(bench, i) && bench->driver[i].vector != 0xffff;
     } while (ran);
