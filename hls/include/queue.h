@@ -40,8 +40,14 @@ enum queue_event_kind {
     QUEUE_AGAIN = 5,
     QUEUE_CREDIT = 6, /* amount segments are free again */
     QUEUE_FAULT = 7,  /* a later kernel found detail = enum queue_fault: stop the queue */
-    QUEUE_USED = 8,   /* a buffer is done: head, length */
+    QUEUE_USED = 8,   /* a buffer is done: head, length; detail = 1: another one follows */
+    QUEUE_LINE = 9,   /* data = a line of descriptors, amount = its place in the block; detail = 1: the last; error */
 };
+
+/* Tags of virtq's reads: the queue, and for descriptors this bit and the place of the first line in its block. */
+#define QUEUE_TAG_LINE        0x100u
+#define QUEUE_TAG_PLACE_SHIFT 9u
+#define QUEUE_BLOCK_LINES     8u /* of 64 bytes: what is read at once lies in an aligned block of so many */
 
 /* The one input of a queue's state machine. */
 struct queue_event {
@@ -74,7 +80,8 @@ enum segment_kind {
     SEGMENT_COMMAND = 5, /* nothing but a completion; QUEUE_STOP with status OK also ends the queue in later kernels */
 };
 
-enum segment_flags { SEGMENT_FIRST = 1, SEGMENT_LAST = 2 };
+/* MORE, with LAST: another chain of the queue follows, unless it has a fault. */
+enum segment_flags { SEGMENT_FIRST = 1, SEGMENT_LAST = 2, SEGMENT_MORE = 4 };
 
 /* What virtq tells the kernel behind it: for each queue in the order of its avail ring; chains of several queues mix.
  */
@@ -87,8 +94,10 @@ struct virtq_segment {
     uint8_t kind;  /* enum segment_kind */
     uint8_t flags; /* enum segment_flags */
     uint8_t generation;
-    uint8_t reserved[7];
-    uint8_t entry[64]; /* SETTING, WINDOW, COMMAND: the completion so far; else zeros */
+    uint8_t reserved;
+    uint16_t number;       /* BUFFER: segments of the chain before this one */
+    uint32_t chain_length; /* BUFFER: bytes of the chain so far, with this segment; transmit queues */
+    uint8_t entry[64];     /* SETTING, WINDOW, COMMAND: the completion so far; else zeros */
 };
 
 /* A buffer that the device is done with. */
@@ -96,11 +105,14 @@ struct queue_used {
     uint16_t queue;
     uint16_t head;
     uint32_t length; /* bytes written */
+    uint8_t more;    /* another buffer of the queue follows: the used index may wait for it */
+    uint8_t reserved[3];
 };
 
 static_assert(sizeof(struct queue_event) == 80, "queue event");
 static_assert(sizeof(struct queue_token) == 8, "queue token");
 static_assert(sizeof(struct virtq_segment) == 96, "virtq segment");
-static_assert(sizeof(struct queue_used) == 8, "used buffer");
+static_assert(sizeof(struct queue_used) == 12, "used buffer");
+static_assert(CARD_QUEUES <= QUEUE_TAG_LINE, "a queue fits below the tag's bits");
 
 #endif

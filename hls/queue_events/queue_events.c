@@ -6,7 +6,10 @@
 #include "hls/include/queue.h"
 
 struct queue_events_state {
-    uint32_t last; /* input that was served last */
+    uint32_t last;  /* input that was served last */
+    uint16_t tag;   /* of the read whose data comes */
+    uint8_t lines;  /* of it that were passed on */
+    uint8_t inside; /* it goes on */
 };
 
 HLS_INLINE void queue_events_token(struct queue_event *event, const struct queue_token *token, uint8_t kind)
@@ -16,6 +19,23 @@ HLS_INLINE void queue_events_token(struct queue_event *event, const struct queue
     event->amount = token->amount;
     event->generation = token->generation;
     event->detail = token->detail;
+}
+
+/* Only a read's first beat carries its tag. */
+HLS_INLINE void queue_events_data(struct queue_events_state *state, struct queue_event *event, const struct beat *beat)
+{
+    uint16_t tag = state->inside ? state->tag : beat->meta.source_id;
+    uint32_t before = state->inside ? state->lines : 0u;
+    bool line = (tag & QUEUE_TAG_LINE) != 0;
+    HLS_COPY(event->data, beat->data, BEAT_BYTES);
+    event->queue = tag & (CARD_QUEUES - 1u);
+    event->kind = line ? QUEUE_LINE : QUEUE_DATA;
+    event->error = beat->meta.error;
+    event->amount = (uint16_t)(line ? ((uint32_t)tag >> QUEUE_TAG_PLACE_SHIFT) + before : 0u);
+    event->detail = line && beat->meta.last;
+    state->tag = tag;
+    state->lines = (uint8_t)(before + 1u);
+    state->inside = !beat->meta.last;
 }
 
 ARBITER(queue_events, struct queue_events_state *state, STREAM_IN_COND(struct doorbell, doorbell),
@@ -48,10 +68,7 @@ ARBITER(queue_events, struct queue_events_state *state, STREAM_IN_COND(struct do
         event->kind = QUEUE_COMMAND;
     } else if (pick == 4u) {
         STREAM_READ(struct beat, beat, data);
-        HLS_COPY(event->data, beat->data, BEAT_BYTES);
-        event->queue = beat->meta.source_id;
-        event->kind = QUEUE_DATA;
-        event->error = beat->meta.error;
+        queue_events_data(state, event, beat);
     } else if (pick == 8u) {
         STREAM_READ(struct dma_done, written, done);
         event->queue = written->tag;

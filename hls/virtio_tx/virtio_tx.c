@@ -3,27 +3,17 @@
  * Turns transmit chains into gathers on the data channel, and says what each gather is.
  *
  * The segments of several queues come mixed, and a gather belongs to one packet alone: so a chain is collected until
- * its last segment is here and then asked for at a stretch. A chain of one segment goes on at once.
+ * its last segment is here and then asked for at a stretch. A chain of one segment goes on at once. virtq has counted:
+ * each segment says which of its chain it is, so what is to be done next never waits for what is in memory.
  */
 #include "hls/include/dma.h"
 #include "hls/include/hls.h"
 #include "hls/include/queue.h"
 #include "hls/include/transmit.h"
 
-struct virtio_tx_segment {
-    uint64_t address;
-    uint16_t length;
-    uint8_t reserved[6];
-};
-
-struct virtio_tx_chain {
-    uint32_t length;
-    uint32_t segments;
-};
-
 struct virtio_tx_state {
-    struct virtio_tx_chain chain[CARD_FUNCTIONS]; /* that is being collected */
-    struct virtio_tx_segment segment[CARD_FUNCTIONS * TRANSMIT_CHAIN_MAX];
+    uint64_t address[CARD_FUNCTIONS * TRANSMIT_CHAIN_MAX]; /* segments of the chains that are being collected */
+    uint16_t length[CARD_FUNCTIONS * TRANSMIT_CHAIN_MAX];
     struct transmit_pending now; /* the chain that is being asked for, when `busy` */
     uint32_t next;               /* its next segment */
     uint8_t busy;
@@ -34,8 +24,7 @@ HLS_INLINE uint32_t virtio_tx_place(uint32_t function, uint32_t segment)
     return (function & (CARD_FUNCTIONS - 1u)) * TRANSMIT_CHAIN_MAX + (segment & (TRANSMIT_CHAIN_MAX - 1u));
 }
 
-HLS_INLINE void virtio_tx_pending(struct transmit_pending *pending, const struct virtq_segment *segment,
-                                  const struct virtio_tx_chain *chain)
+HLS_INLINE void virtio_tx_pending(struct transmit_pending *pending, const struct virtq_segment *segment)
 {
     HLS_ZERO(pending, sizeof *pending);
     pending->queue = segment->queue;
@@ -43,9 +32,10 @@ HLS_INLINE void virtio_tx_pending(struct transmit_pending *pending, const struct
     pending->generation = segment->generation;
     if (segment->kind == SEGMENT_BUFFER) {
         pending->kind = PENDING_PACKET;
-        pending->length = chain->length;
+        pending->length = segment->chain_length;
         pending->head = segment->head;
-        pending->segments = (uint16_t)chain->segments;
+        pending->segments = (uint16_t)(segment->number + 1u);
+        pending->more = (segment->flags & SEGMENT_MORE) != 0;
         return;
     }
     HLS_COPY(pending->entry, segment->entry, sizeof pending->entry);
@@ -62,12 +52,12 @@ STEP(virtio_tx, struct virtio_tx_state *state, STREAM_IN_COND(struct virtq_segme
 {
     STREAM_WAIT((state->busy || STREAM_CAN_READ(segment)) && STREAM_CAN_WRITE(request) && STREAM_CAN_WRITE(pending));
     if (state->busy) {
-        struct virtio_tx_segment place = state->segment[virtio_tx_place(state->now.function, state->next)];
+        uint32_t place = virtio_tx_place(state->now.function, state->next);
         bool ends = state->next + 1u == state->now.segments;
         STREAM_OPEN(struct dma_request, asked, request);
         HLS_ZERO(asked, sizeof *asked);
-        asked->address = place.address;
-        asked->length = place.length;
+        asked->address = state->address[place];
+        asked->length = state->length[place];
         asked->function = state->now.function;
         asked->flags = ends ? DMA_LAST : 0;
         asked->tag = state->now.queue;
@@ -88,20 +78,10 @@ STEP(virtio_tx, struct virtio_tx_state *state, STREAM_IN_COND(struct virtq_segme
     bool first = (part->flags & SEGMENT_FIRST) != 0;
     bool last = (part->flags & SEGMENT_LAST) != 0;
     bool single = buffer && first && last;
-    struct virtio_tx_chain chain = state->chain[part->function & (CARD_FUNCTIONS - 1u)];
-    if (first) /* whatever was withdrawn before is forgotten */
-        HLS_ZERO(&chain, sizeof chain);
     if (buffer && !single) {
-        struct virtio_tx_segment place;
-        HLS_ZERO(&place, sizeof place);
-        place.address = part->address;
-        place.length = (uint16_t)part->length;
-        state->segment[virtio_tx_place(part->function, chain.segments)] = place;
-    }
-    if (buffer) {
-        chain.length += (uint32_t)part->length;
-        chain.segments++;
-        state->chain[part->function & (CARD_FUNCTIONS - 1u)] = chain;
+        uint32_t place = virtio_tx_place(part->function, part->number);
+        state->address[place] = part->address;
+        state->length[place] = (uint16_t)part->length;
     }
     if (single || window) {
         STREAM_OPEN(struct dma_request, asked, request);
@@ -114,12 +94,12 @@ STEP(virtio_tx, struct virtio_tx_state *state, STREAM_IN_COND(struct virtq_segme
         STREAM_PUSH(struct dma_request, asked, request);
     }
     if (buffer && last && !single) {
-        virtio_tx_pending(&state->now, part, &chain);
+        virtio_tx_pending(&state->now, part);
         state->next = 0;
         state->busy = 1;
     } else if (single || (!buffer && part->kind != SEGMENT_ABORT)) {
         STREAM_OPEN(struct transmit_pending, told, pending);
-        virtio_tx_pending(told, part, &chain);
+        virtio_tx_pending(told, part);
         STREAM_PUSH(struct transmit_pending, told, pending);
     }
     STEP_END;

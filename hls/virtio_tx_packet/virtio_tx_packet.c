@@ -147,6 +147,8 @@ STEP(virtio_tx_packet, struct virtio_tx_packet_state *state, STREAM_IN_COND(stru
             buffer->queue = state->now.queue;
             buffer->head = state->now.head;
             buffer->length = 0;
+            buffer->more = state->now.more;
+            HLS_ZERO(buffer->reserved, sizeof buffer->reserved);
             STREAM_PUSH(struct queue_used, buffer, used);
             row.owed = (uint16_t)(row.owed + state->now.segments);
         }

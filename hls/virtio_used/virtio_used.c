@@ -5,7 +5,11 @@
  * A queue that has news has one token, which goes around: elements are written, then the ring's index; when that is
  * visible, the driver's wish for interrupts is read; then comes the next round, if there is more. So everything that
  * comes within a round costs one index write, one read and at most one interrupt. None is lost: the wish is read after
- * the index became visible, and a driver that changes its wish looks at the index afterwards (2.7.7.1).
+ * the index became visible, and a driver that changes its wish looks at the index afterwards (2.7.7.1). Buffers that
+ * are known to be followed by others begin no round of their own.
+ *
+ * A driver that has wanted an interrupt for each of several rounds in a row gets those of the next few without being
+ * asked: a driver has to bear an interrupt too many (2.7.7.2), and one too few cannot come of it.
  *
  * A queue with a failed access writes nothing more. Its stop then waits for a write that the guard refuses: it comes
  * back behind everything that was under way.
@@ -15,8 +19,11 @@
 #include "hls/include/used_ring.h"
 #include "hls/include/virtio.h"
 
-#define VIRTIO_USED_PENDING   8u
+#define VIRTIO_USED_PENDING   (USED_WRITE_BYTES / 8u)
 #define VIRTIO_USED_NO_VECTOR 0xffffu
+#define VIRTIO_USED_TRUST     4u  /* wishes in a row, until a driver is not asked */
+#define VIRTIO_USED_UNASKED   15u /* rounds */
+#define VIRTIO_USED_FEW       16u /* elements of a round: for more, asking costs little */
 
 enum virtio_used_phase {
     USED_IDLE = 0,
@@ -44,6 +51,9 @@ struct virtio_used_row {
     uint8_t faulted;
     uint8_t stopping;
     uint8_t settled; /* faulted, and nothing is under way */
+    uint8_t follows; /* another buffer does */
+    uint8_t wishes;  /* in a row, up to VIRTIO_USED_TRUST */
+    uint8_t unasked; /* rounds that may still go by without a question */
 };
 
 struct virtio_used_state {
@@ -78,9 +88,16 @@ HLS_INLINE void virtio_used_add(struct virtio_used_row *row, const struct queue_
         }
     }
     row->count = (uint8_t)(row->count + 1u);
+    row->follows = event->detail != 0;
     bool at_end = (((uint32_t)row->written + row->count) & row->mask) == 0;
     if (row->count == VIRTIO_USED_PENDING || at_end)
         step->write = USED_WRITE_ELEMENTS;
+}
+
+/* What is done waits for what follows. */
+HLS_INLINE bool virtio_used_holds(const struct virtio_used_row *row)
+{
+    return row->follows && !row->stopping;
 }
 
 /* The token is here: on with what is due, else the round ends. */
@@ -89,8 +106,10 @@ HLS_INLINE void virtio_used_advance(struct virtio_used_row *row, struct virtio_u
     if (row->faulted) {
         step->write = USED_WRITE_REFUSED;
         row->phase = USED_FENCE;
-    } else if (row->count != 0) {
+    } else if (row->count != 0 && !virtio_used_holds(row)) {
         step->write = USED_WRITE_ELEMENTS;
+        row->phase = USED_IDLE;
+    } else if (row->written == row->published) {
         row->phase = USED_IDLE;
     } else {
         step->write = USED_WRITE_INDEX;
@@ -114,6 +133,20 @@ HLS_INLINE bool virtio_used_wanted(const struct virtio_used_row *row, const uint
     uint16_t news = (uint16_t)(row->published - row->signalled);
     bool event_index = (row->flags & QUEUE_EVENT_INDEX) != 0;
     return event_index ? passed < news : (word & VIRTQ_AVAIL_NO_INTERRUPT) == 0;
+}
+
+/* A round's index is visible. Returns whether the driver gets its interrupt without a question. */
+HLS_INLINE bool virtio_used_trusts(const struct virtio_used_row *row)
+{
+    uint16_t news = (uint16_t)(row->published - row->signalled);
+    return row->wishes == VIRTIO_USED_TRUST && row->unasked != 0 && news != 0 && news <= VIRTIO_USED_FEW;
+}
+
+HLS_INLINE void virtio_used_answer(struct virtio_used_row *row, bool wanted)
+{
+    uint8_t more = (uint8_t)(row->wishes + (row->wishes != VIRTIO_USED_TRUST ? 1u : 0u));
+    row->wishes = wanted ? more : 0;
+    row->unasked = VIRTIO_USED_UNASKED;
 }
 
 /* Receive queues are even, transmit queues odd. */
@@ -184,7 +217,7 @@ HLS_INLINE uint8_t virtio_used_command(struct virtio_used_row *row, const struct
 /* A queue without its token: a new round, or the end of a stop. Returns whether the queue has stopped. */
 HLS_INLINE bool virtio_used_settle(struct virtio_used_row *row, struct virtio_used_step *step)
 {
-    bool news = row->count != 0 || row->written != row->published;
+    bool news = (row->count != 0 || row->written != row->published) && !virtio_used_holds(row);
     bool due = row->faulted ? row->stopping && !row->settled : news;
     bool stopped = false;
     if (row->phase == USED_IDLE && due) {
@@ -219,17 +252,23 @@ HLS_INLINE uint8_t virtio_used_event(struct virtio_used_row *row, const struct q
     } else if (event->kind == QUEUE_DONE) {
         if (event->error)
             virtio_used_fault(row, step);
-        if (event->amount != 0) {
-            row->settled = row->phase == USED_FENCE;
-            back = row->faulted || row->vector == VIRTIO_USED_NO_VECTOR;
-            step->read = !back;
-            row->phase = USED_READ;
+        row->settled = row->phase == USED_FENCE;
+        bool trusts = !row->faulted && virtio_used_trusts(row);
+        back = trusts || row->faulted || row->vector == VIRTIO_USED_NO_VECTOR;
+        step->interrupt = trusts;
+        step->read = !back;
+        row->phase = USED_READ;
+        if (trusts) {
+            row->signalled = row->published;
+            row->unasked = (uint8_t)(row->unasked - 1u);
         }
     } else if (event->kind == QUEUE_DATA) {
+        bool wanted = virtio_used_wanted(row, event->data);
         if (event->error)
             virtio_used_fault(row, step);
         else
-            step->interrupt = !row->faulted && virtio_used_wanted(row, event->data);
+            step->interrupt = !row->faulted && wanted;
+        virtio_used_answer(row, wanted);
         row->signalled = row->published;
         back = true;
     }
@@ -261,25 +300,23 @@ HLS_INLINE void virtio_used_window(struct dma_request *request, const struct com
     HLS_ZERO(request->reserved, sizeof request->reserved);
 }
 
-HLS_INLINE void virtio_used_data(struct beat *beat, const void *from, uint32_t bytes)
+HLS_INLINE void virtio_used_data(struct used_write *data, const void *from, uint32_t bytes)
 {
-    HLS_COPY(beat->data, from, BEAT_BYTES);
-    HLS_ZERO(&beat->meta, sizeof beat->meta);
-    beat->meta.bytes = (uint8_t)bytes;
-    beat->meta.last = 1;
-    beat->meta.length = (uint16_t)bytes;
+    HLS_COPY(data->data, from, USED_WRITE_BYTES);
+    data->bytes = (uint16_t)bytes;
+    HLS_ZERO(data->reserved, sizeof data->reserved);
 }
 
 /* What to write where. Elements that go out are no longer pending. */
 HLS_INLINE void virtio_used_compose(struct virtio_used_row *row, uint32_t queue, uint32_t write,
-                                    struct dma_request *request, struct beat *beat)
+                                    struct dma_request *request, struct used_write *data)
 {
     struct virtq_used_element elements[VIRTIO_USED_PENDING];
     HLS_COPY(elements, row->pending, sizeof elements);
     if (write == USED_WRITE_ELEMENTS) {
         uint64_t place = VIRTQ_USED_RING + 8u * ((uint32_t)row->written & row->mask);
         virtio_used_request(request, row->used + place, 8u * (uint32_t)row->count, queue, 0);
-        virtio_used_data(beat, elements, 8u * (uint32_t)row->count);
+        virtio_used_data(data, elements, 8u * (uint32_t)row->count);
         row->written = (uint16_t)(row->written + row->count);
         row->count = 0;
         HLS_ZERO(row->pending, sizeof row->pending);
@@ -289,13 +326,13 @@ HLS_INLINE void virtio_used_compose(struct virtio_used_row *row, uint32_t queue,
         elements[0].id = row->published;
         virtio_used_request(request, refused ? ~(uint64_t)0 : row->used + VIRTQ_USED_INDEX, 2, queue,
                             USED_RING_TAG_INDEX);
-        virtio_used_data(beat, elements, 2);
+        virtio_used_data(data, elements, 2);
     }
 }
 
 STEP(virtio_used, struct virtio_used_state *state, STREAM_IN(struct queue_event, event),
      STREAM_OUT(struct dma_request, read_request), STREAM_OUT(struct dma_request, write_request),
-     STREAM_OUT(struct beat, write_data), STREAM_OUT(struct queue_token, again),
+     STREAM_OUT(struct used_write, write_data), STREAM_OUT(struct queue_token, again),
      STREAM_OUT(struct interrupt_request, interrupt), STREAM_OUT(struct command_entry, completion),
      STREAM_OUT(struct event_entry, alert))
 {
@@ -317,9 +354,9 @@ STEP(virtio_used, struct virtio_used_state *state, STREAM_IN(struct queue_event,
         if (window) {
             virtio_used_window(request, &entry);
         } else {
-            STREAM_OPEN(struct beat, line, write_data);
-            virtio_used_compose(&row, queue, step.write, request, line);
-            STREAM_PUSH(struct beat, line, write_data);
+            STREAM_OPEN(struct used_write, data, write_data);
+            virtio_used_compose(&row, queue, step.write, request, data);
+            STREAM_PUSH(struct used_write, data, write_data);
         }
         STREAM_PUSH(struct dma_request, request, write_request);
     }

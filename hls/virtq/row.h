@@ -8,8 +8,9 @@
 #include "hls/include/queue.h"
 #include "hls/include/virtio.h"
 
-#define VIRTQ_BATCH 16u /* avail ring entries fetched at once */
-#define VIRTQ_GROUP 4u  /* descriptors fetched at once: 64 bytes */
+#define VIRTQ_BATCH 16u                              /* avail ring entries fetched at once */
+#define VIRTQ_LINE  4u                               /* descriptors in a line of 64 bytes */
+#define VIRTQ_BLOCK (VIRTQ_LINE * QUEUE_BLOCK_LINES) /* descriptors that may be fetched at once: 512 bytes */
 
 enum virtq_phase {
     VIRTQ_STOPPED = 0,
@@ -19,8 +20,12 @@ enum virtq_phase {
     VIRTQ_INDEX,       /* reads the avail index */
     VIRTQ_ARMING,      /* writes avail_event, to read the index once more */
     VIRTQ_RING,        /* reads avail ring entries */
-    VIRTQ_DESCRIPTORS, /* reads a group of descriptors */
+    VIRTQ_DESCRIPTORS, /* reads lines of descriptors */
     VIRTQ_RUNNING,     /* token in `again` */
+};
+
+struct virtq_line {
+    struct virtq_descriptor descriptor[VIRTQ_LINE];
 };
 
 struct virtq_row {
@@ -31,7 +36,7 @@ struct virtq_row {
     uint32_t entries;
     uint32_t table_entries;
     uint32_t current; /* index into the table */
-    uint32_t group_first;
+    uint32_t block;   /* of the table: what `lines` are in */
     uint32_t chain_bytes;
     uint32_t stop_tag;
     int32_t credit; /* segments that the kernel behind has room for; a transmit chain may overdraw it */
@@ -41,20 +46,25 @@ struct virtq_row {
     uint16_t seen;           /* the avail index when it was read last */
     uint16_t batch_count;
     uint16_t batch_next;
+    uint16_t event;    /* avail_event, as it was written last */
+    uint16_t woke;     /* position at the doorbell that the queue is busy for */
+    uint16_t expected; /* entries that the doorbell before brought */
     uint16_t function;
     uint16_t flags;           /* enum queue_flags */
     uint16_t host_generation; /* queue_setting.generation */
     uint8_t phase;            /* enum virtq_phase */
     uint8_t generation;
-    uint8_t armed;       /* the index is read after avail_event was written */
-    uint8_t rung;        /* a doorbell came meanwhile */
-    uint8_t stopping;    /* QUEUE_STOP came */
-    uint8_t late_fault;  /* enum queue_fault that a later kernel found; takes effect when the token returns */
-    uint8_t group_valid; /* `group` holds descriptors of `table` from group_first on */
+    uint8_t armed;      /* avail_event is visible, and was before the index was read last */
+    uint8_t rung;       /* a doorbell came meanwhile */
+    uint8_t steady;     /* two doorbells brought as many entries */
+    uint8_t unasked;    /* the index is read without a doorbell */
+    uint8_t busy;       /* that found entries: the driver is faster than its doorbells */
+    uint8_t stopping;   /* QUEUE_STOP came */
+    uint8_t late_fault; /* enum queue_fault that a later kernel found; takes effect when the token returns */
+    uint8_t lines;      /* of the block, one bit each: those that are at hand */
     uint8_t indirect;
     uint8_t transmit;
     uint16_t heads[VIRTQ_BATCH];
-    struct virtq_descriptor group[VIRTQ_GROUP];
 };
 
 /* At most one record on each stream. */
@@ -67,6 +77,7 @@ struct virtq_output {
     uint8_t writes;
     uint8_t segments;
     uint8_t again;
+    uint8_t place; /* of the line that `again` asks for */
     uint8_t fault; /* enum queue_fault */
     uint64_t fault_value;
 };
@@ -98,6 +109,7 @@ HLS_INLINE void virtq_read(struct virtq_output *output, struct virtq_row *row, u
 HLS_INLINE void virtq_again(struct virtq_output *output, struct virtq_row *row)
 {
     output->again = 1;
+    output->place = (uint8_t)(row->current / VIRTQ_LINE % QUEUE_BLOCK_LINES);
     row->phase = VIRTQ_RUNNING;
 }
 

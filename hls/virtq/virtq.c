@@ -3,13 +3,14 @@
  * Walks the rings of 256 virtqueues: from a doorbell to the segments of descriptor chains. Two instances: one for
  * transmit queues (odd), one for receive queues (even). Split virtqueues, VIRTIO 1.2 section 2.7.
  *
- * The driver's memory is read with as few transfers as it allows: 16 ring entries and 4 descriptors at a time. Nothing
- * read before the avail index is used for what that index announced.
+ * The driver's memory is read with as few transfers as it allows: 16 ring entries at a time, and the descriptors of all
+ * of them that lie near each other. Nothing read before the avail index is used for what that index announced.
  */
 #include "hls/virtq/walk.h"
 
 struct virtq_state {
     struct virtq_row rows[CARD_QUEUES];
+    struct virtq_line lines[CARD_QUEUES * QUEUE_BLOCK_LINES]; /* of the block that a queue's chain is in */
 };
 
 HLS_INLINE bool virtq_setting_good(const struct queue_setting *setting, uint32_t index)
@@ -29,7 +30,7 @@ HLS_INLINE void virtq_set(struct virtq_row *row, const struct queue_setting *set
     row->entries = setting->entries;
     row->table_entries = setting->entries;
     row->current = 0;
-    row->group_first = 0;
+    row->block = 0;
     row->chain_bytes = 0;
     row->chain_descriptors = 0;
     row->chain_segments = 0;
@@ -42,11 +43,17 @@ HLS_INLINE void virtq_set(struct virtq_row *row, const struct queue_setting *set
     row->flags = setting->flags;
     row->host_generation = setting->generation;
     row->generation++;
+    row->event = setting->position;
+    row->woke = setting->position;
+    row->expected = 0;
     row->armed = 0;
     row->rung = 0;
+    row->steady = 0;
+    row->unasked = 0;
+    row->busy = 0;
     row->stopping = 0;
     row->late_fault = FAULT_NONE;
-    row->group_valid = 0;
+    row->lines = 0;
     row->indirect = 0;
 }
 
@@ -168,7 +175,7 @@ HLS_INLINE void virtq_stop_step(struct virtq_output *output, struct virtq_row *r
 
 /* The queue's token is here: a read or write is done, or it went round. */
 HLS_INLINE void virtq_token(struct virtq_output *output, struct virtq_row *row, uint16_t queue,
-                            const struct queue_event *event)
+                            const struct queue_event *event, const struct virtq_line *line)
 {
     if (row->stopping) {
         virtq_stop_step(output, row, queue);
@@ -187,12 +194,10 @@ HLS_INLINE void virtq_token(struct virtq_output *output, struct virtq_row *row, 
     } else if (row->phase == VIRTQ_RING) {
         HLS_COPY(row->heads, event->data, sizeof row->heads);
         virtq_next_chain(output, row, queue);
-    } else if (row->phase == VIRTQ_DESCRIPTORS) {
-        HLS_COPY(row->group, event->data, sizeof row->group);
-        row->group_valid = 1;
-        virtq_descriptor_step(output, row, queue);
+    } else if (event->amount % QUEUE_BLOCK_LINES != row->current / VIRTQ_LINE % QUEUE_BLOCK_LINES) {
+        virtq_again(output, row);
     } else {
-        virtq_descriptor_step(output, row, queue);
+        virtq_descriptor_step(output, row, queue, line);
     }
 }
 
@@ -225,6 +230,13 @@ STEP(virtq, struct virtq_state *state, STREAM_IN(struct queue_event, event), STR
     STREAM_READ(struct queue_event, happened, event);
     uint16_t queue = happened->queue & (CARD_QUEUES - 1u);
     struct virtq_row row = state->rows[queue];
+    uint32_t place = (uint32_t)queue * QUEUE_BLOCK_LINES + happened->amount % QUEUE_BLOCK_LINES;
+    struct virtq_line line = state->lines[place];
+    bool is_line = happened->kind == QUEUE_LINE;
+    if (is_line) {
+        HLS_COPY(&line, happened->data, sizeof line);
+        state->lines[place] = line;
+    }
     struct virtq_output output;
     output.reads = 0;
     output.writes = 0;
@@ -239,14 +251,12 @@ STEP(virtq, struct virtq_state *state, STREAM_IN(struct queue_event, event), STR
     } else if (happened->kind == QUEUE_CREDIT || happened->kind == QUEUE_FAULT) {
         virtq_later_kernel(&output, &row, queue, happened);
     } else if (happened->kind == QUEUE_DOORBELL) {
-        if (row.phase == VIRTQ_IDLE) {
-            row.armed = 0;
-            virtq_read_index(&output, &row, queue);
-        } else {
+        if (row.phase == VIRTQ_IDLE)
+            virtq_wake(&output, &row, queue);
+        else
             row.rung = 1;
-        }
-    } else if (virtq_has_token(&row)) {
-        virtq_token(&output, &row, queue, happened);
+    } else if (virtq_has_token(&row) && (!is_line || happened->detail != 0)) {
+        virtq_token(&output, &row, queue, happened, &line);
     }
     if (output.fault != FAULT_NONE)
         virtq_withdraw(&output, &row, queue);
@@ -279,6 +289,7 @@ STEP(virtq, struct virtq_state *state, STREAM_IN(struct queue_event, event), STR
         STREAM_OPEN(struct queue_token, token, again);
         HLS_ZERO(token, sizeof *token);
         token->queue = queue;
+        token->amount = output.place;
         STREAM_PUSH(struct queue_token, token, again);
     }
     if (output.fault != FAULT_NONE) {

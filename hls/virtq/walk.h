@@ -10,6 +10,7 @@
 
 HLS_INLINE void virtq_read_index(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
 {
+    row->unasked = !row->rung;
     row->rung = 0;
     virtq_read(output, row, queue, VIRTQ_INDEX, row->avail + VIRTQ_AVAIL_INDEX, 2);
 }
@@ -29,23 +30,90 @@ HLS_INLINE void virtq_read_ring(struct virtq_output *output, struct virtq_row *r
     count = count < VIRTQ_BATCH ? count : VIRTQ_BATCH;
     row->batch_count = (uint16_t)count;
     row->batch_next = 0;
-    row->group_valid = 0; /* descriptors of chains that were used may have changed */
+    row->lines = 0; /* descriptors of chains that were used may have changed */
     virtq_read(output, row, queue, VIRTQ_RING, row->avail + VIRTQ_AVAIL_RING + 2u * slot, 2u * count);
 }
 
-/* Fetches the group with `current`, unless it is at hand: then the token goes round once. */
+/* Lines of the block with `current` that are worth reading with its own: those of the batch's heads, in whatever order
+ * they are; of an indirect table all that follow. */
+HLS_INLINE uint32_t virtq_lines_ahead(const struct virtq_row *row)
+{
+    uint32_t own = 1u << row->current / VIRTQ_LINE % QUEUE_BLOCK_LINES;
+    uint32_t lines = own;
+    for (uint32_t i = 0; i < VIRTQ_BATCH; i++) {
+        bool ahead = i >= row->batch_next && i < row->batch_count;
+        bool near = row->heads[i] / VIRTQ_BLOCK == row->current / VIRTQ_BLOCK;
+        lines |= ahead && near ? 1u << row->heads[i] / VIRTQ_LINE % QUEUE_BLOCK_LINES : 0u;
+    }
+    return row->indirect ? (own - 1u) ^ ((1u << QUEUE_BLOCK_LINES) - 1u) : lines;
+}
+
+HLS_INLINE void virtq_read_lines(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
+{
+    uint32_t lines = virtq_lines_ahead(row), up = lines, down = lines;
+    for (uint32_t i = 1; i < QUEUE_BLOCK_LINES; i *= 2u) { /* and those between them */
+        up |= up << i;
+        down |= down >> i;
+    }
+    uint32_t first = (uint32_t)__builtin_ctz(lines), last = 31u - (uint32_t)__builtin_clz(lines);
+    uint32_t start = (row->current & ~(VIRTQ_BLOCK - 1u)) + first * VIRTQ_LINE;
+    uint32_t left = row->table_entries - start, count = (last - first + 1u) * VIRTQ_LINE;
+    uint32_t at_hand = row->block == row->current / VIRTQ_BLOCK ? row->lines : 0u;
+    row->block = row->current / VIRTQ_BLOCK;
+    row->lines = (uint8_t)(at_hand | (up & down));
+    virtq_read(output, row, queue, VIRTQ_DESCRIPTORS, row->table + (uint64_t)start * sizeof(struct virtq_descriptor),
+               (left < count ? left : count) * (uint32_t)sizeof(struct virtq_descriptor));
+    output->read.tag = (uint16_t)(queue | QUEUE_TAG_LINE | first << QUEUE_TAG_PLACE_SHIFT);
+}
+
+/* Fetches the line with `current`, unless it is at hand: then the token goes round once. */
 HLS_INLINE void virtq_goto(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
 {
-    uint32_t first = row->current & ~(VIRTQ_GROUP - 1u);
-    if (row->group_valid && row->group_first == first) {
+    bool at_hand = row->block == row->current / VIRTQ_BLOCK &&
+                   (row->lines >> row->current / VIRTQ_LINE % QUEUE_BLOCK_LINES & 1u) != 0;
+    if (at_hand)
         virtq_again(output, row);
+    else
+        virtq_read_lines(output, row, queue);
+}
+
+/* Asks for a doorbell at an index, then reads the index: the driver may have gone on meanwhile (2.7.10.1). */
+HLS_INLINE void virtq_arm(struct virtq_output *output, struct virtq_row *row, uint16_t queue, uint16_t event)
+{
+    virtq_request(&output->write, row, queue, row->used + VIRTQ_USED_AVAIL_EVENT((uint64_t)row->entries), 2);
+    output->writes = 1;
+    output->event = event;
+    row->event = event;
+    row->armed = 0;
+    row->phase = VIRTQ_ARMING;
+}
+
+/* A doorbell. A driver that brings as many entries with each is asked for the next one before its index is read: if it
+ * holds to that, neither has to be touched again. */
+HLS_INLINE void virtq_wake(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
+{
+    row->woke = row->position;
+    row->rung = 1;
+    if ((row->flags & QUEUE_EVENT_INDEX) && row->steady)
+        virtq_arm(output, row, queue, (uint16_t)(row->position + row->expected));
+    else
+        virtq_read_index(output, row, queue);
+}
+
+/* All that the index announced is done. While the driver is faster than its doorbells the index is polled; else the
+ * queue rests when a doorbell is certain for the next entry. */
+HLS_INLINE void virtq_rest(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
+{
+    bool certain = !(row->flags & QUEUE_EVENT_INDEX) || (row->armed && row->event == row->position);
+    uint16_t brought = (uint16_t)(row->position - row->woke);
+    if (row->rung || row->busy) {
+        virtq_read_index(output, row, queue);
+    } else if (!certain) {
+        virtq_arm(output, row, queue, row->position);
     } else {
-        uint32_t left = row->table_entries - first;
-        row->group_first = first;
-        row->group_valid = 0;
-        virtq_read(output, row, queue, VIRTQ_DESCRIPTORS,
-                   row->table + (uint64_t)first * sizeof(struct virtq_descriptor),
-                   (left < VIRTQ_GROUP ? left : VIRTQ_GROUP) * (uint32_t)sizeof(struct virtq_descriptor));
+        row->steady = brought == row->expected && brought != 0;
+        row->expected = brought;
+        row->phase = VIRTQ_IDLE;
     }
 }
 
@@ -54,11 +122,10 @@ HLS_INLINE void virtq_next_chain(struct virtq_output *output, struct virtq_row *
 {
     if (row->batch_next == row->batch_count) {
         uint16_t waiting = (uint16_t)(row->seen - row->position);
-        row->armed = 0;
         if (waiting != 0)
             virtq_read_ring(output, row, queue, waiting);
         else
-            virtq_read_index(output, row, queue);
+            virtq_rest(output, row, queue);
         return;
     }
     if (!virtq_has_credit(row)) {
@@ -67,7 +134,7 @@ HLS_INLINE void virtq_next_chain(struct virtq_output *output, struct virtq_row *
     }
     uint16_t head = row->heads[row->batch_next & (VIRTQ_BATCH - 1u)];
     if (row->indirect)
-        row->group_valid = 0;
+        row->lines = 0;
     row->indirect = 0;
     row->table = row->descriptors;
     row->table_entries = row->entries;
@@ -91,16 +158,11 @@ HLS_INLINE void virtq_index(struct virtq_output *output, struct virtq_row *row, 
         virtq_fault(output, row, FAULT_AVAIL_INDEX, index);
     } else if (waiting != 0) {
         row->seen = index;
+        row->busy = row->unasked;
         virtq_read_ring(output, row, queue, waiting);
-    } else if ((row->flags & QUEUE_EVENT_INDEX) && !row->armed) {
-        virtq_request(&output->write, row, queue, row->used + VIRTQ_USED_AVAIL_EVENT((uint64_t)row->entries), 2);
-        output->writes = 1;
-        output->event = row->position;
-        row->phase = VIRTQ_ARMING;
-    } else if (row->rung) {
-        virtq_read_index(output, row, queue);
     } else {
-        row->phase = VIRTQ_IDLE;
+        row->busy = 0;
+        virtq_rest(output, row, queue);
     }
 }
 
@@ -140,7 +202,7 @@ HLS_INLINE void virtq_indirect(struct virtq_output *output, struct virtq_row *ro
     row->table = descriptor->address;
     row->table_entries = count;
     row->current = 0;
-    row->group_valid = 0;
+    row->lines = 0;
     virtq_goto(output, row, queue);
 }
 
@@ -169,15 +231,18 @@ HLS_INLINE void virtq_chain_done(struct virtq_output *output, struct virtq_row *
 {
     row->credit -= row->chain_segments;
     row->chain_segments = 0;
+    if (row->position == row->event)
+        row->armed = 0; /* the driver has passed it */
     row->position++;
     row->batch_next++;
     virtq_next_chain(output, row, queue);
 }
 
-/* The descriptor `current`, whose group is at hand. */
-HLS_INLINE void virtq_descriptor_step(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
+/* The descriptor `current`, which is in this line. */
+HLS_INLINE void virtq_descriptor_step(struct virtq_output *output, struct virtq_row *row, uint16_t queue,
+                                      const struct virtq_line *line)
 {
-    struct virtq_descriptor descriptor = row->group[row->current & (VIRTQ_GROUP - 1u)];
+    struct virtq_descriptor descriptor = line->descriptor[row->current % VIRTQ_LINE];
     if (descriptor.flags & VIRTQ_INDIRECT) {
         virtq_indirect(output, row, queue, &descriptor);
         return;
@@ -190,10 +255,15 @@ HLS_INLINE void virtq_descriptor_step(struct virtq_output *output, struct virtq_
     }
     /* A receive chain is used up to as many segments as the card caches. */
     bool more = (descriptor.flags & VIRTQ_NEXT) != 0 && (row->transmit || row->chain_segments < RECEIVE_CHAIN_MAX - 1u);
-    uint32_t flags = (row->chain_segments == 0 ? SEGMENT_FIRST : 0u) | (more ? 0u : SEGMENT_LAST);
+    uint32_t length = descriptor.length < VIRTQ_SEGMENT_MAX ? descriptor.length : VIRTQ_SEGMENT_MAX;
+    bool follows = row->batch_next + 1u < row->batch_count;
+    uint32_t flags = (row->chain_segments == 0 ? SEGMENT_FIRST : 0u) | (more ? 0u : SEGMENT_LAST) |
+                     (!more && follows ? SEGMENT_MORE : 0u);
     virtq_segment_fill(&output->segment, row, queue, SEGMENT_BUFFER, (uint8_t)flags);
     output->segment.address = descriptor.address;
-    output->segment.length = descriptor.length < VIRTQ_SEGMENT_MAX ? descriptor.length : VIRTQ_SEGMENT_MAX;
+    output->segment.length = length;
+    output->segment.number = row->chain_segments;
+    output->segment.chain_length = row->chain_bytes + length;
     output->segments = 1;
     row->chain_descriptors++;
     row->chain_segments++;

@@ -7,6 +7,7 @@
 #define CIPU_FUZZ_RECEIVE_CARD_H
 
 #include "hls/used_events/used_events.c"
+#include "hls/used_write/used_write.c"
 #include "hls/virtio_rx/virtio_rx.c"
 #include "hls/virtio_rx_head/virtio_rx_head.c"
 #include "hls/virtio_rx_merge/virtio_rx_merge.c"
@@ -29,8 +30,9 @@ struct channel {
 struct used_group {
     struct used_events_state events;
     struct virtio_used_state used;
+    struct used_write_state used_write;
     struct stream *in; /* used buffers */
-    struct stream command, again, event, interrupt, completion, alert;
+    struct stream command, again, event, to_write, interrupt, completion, alert;
     struct channel read, write;
 };
 
@@ -61,6 +63,7 @@ static inline void used_open(struct used_group *group, struct stream *in)
     stream_open(&group->command, 64, sizeof(struct command_entry));
     stream_open(&group->again, 256, sizeof(struct queue_token));
     stream_open(&group->event, 64, sizeof(struct queue_event));
+    stream_open(&group->to_write, 64, sizeof(struct used_write));
     stream_open(&group->interrupt, 64, sizeof(struct interrupt_request));
     stream_open(&group->completion, 64, sizeof(struct command_entry));
     stream_open(&group->alert, 64, sizeof(struct event_entry));
@@ -106,24 +109,29 @@ static inline bool channel_guard(struct channel *channel)
     return ran;
 }
 
-/* Reads of these kernels fit into a beat. */
+/* All beats of a read at once. */
 static inline bool channel_read(struct transmit_card *card, struct channel *channel)
 {
     struct dma_request request;
-    struct beat beat;
-    if (!stream_room(&channel->data) || !stream_get(&channel->request, &request))
+    if (hls_fifo_used(&channel->data.fifo) + QUEUE_BLOCK_LINES > channel->data.fifo.mask + 1u ||
+        !stream_get(&channel->request, &request))
         return false;
-    CARD_CHECK(request.length >= 1 && request.length <= BEAT_BYTES && (request.flags & DMA_LAST));
+    CARD_CHECK(request.length >= 1 && request.length <= READ_MAX && (request.flags & DMA_LAST));
     const uint8_t *from = card_transfer(card, CHANNEL_READ, &request);
-    memset(&beat, 0, sizeof beat);
-    if (from)
-        memcpy(beat.data, from, request.length);
-    beat.meta.bytes = (uint8_t)request.length;
-    beat.meta.length = (uint16_t)request.length;
-    beat.meta.last = 1;
-    beat.meta.error = !from;
-    beat.meta.source_id = request.tag;
-    return stream_put(&channel->data, &beat);
+    for (uint32_t at = 0; at < request.length; at += BEAT_BYTES) {
+        uint32_t left = (uint32_t)request.length - at, bytes = left < BEAT_BYTES ? left : BEAT_BYTES;
+        struct beat beat;
+        memset(&beat, 0, sizeof beat);
+        if (from)
+            memcpy(beat.data, from + at, bytes);
+        beat.meta.bytes = (uint8_t)bytes;
+        beat.meta.last = bytes == left;
+        beat.meta.error = beat.meta.last && !from;
+        beat.meta.length = (uint16_t)(at == 0 ? request.length : 0);
+        beat.meta.source_id = at == 0 ? request.tag : 0;
+        CARD_CHECK(stream_put(&channel->data, &beat));
+    }
+    return true;
 }
 
 static inline bool channel_finish(struct channel *channel)
@@ -191,7 +199,7 @@ static inline bool run_virtio_used(struct used_group *group)
     IN(event, &group->event);
     OUT(read, &group->read.asked);
     OUT(write, &group->write.asked);
-    OUT(data, &group->write.data);
+    OUT(data, &group->to_write);
     OUT(again, &group->again);
     OUT(interrupt, &group->interrupt);
     OUT(completion, &group->completion);
@@ -200,11 +208,21 @@ static inline bool run_virtio_used(struct used_group *group)
     IN_END(event, &group->event);
     OUT_END(read, &group->read.asked);
     OUT_END(write, &group->write.asked);
-    OUT_END(data, &group->write.data);
+    OUT_END(data, &group->to_write);
     OUT_END(again, &group->again);
     OUT_END(interrupt, &group->interrupt);
     OUT_END(completion, &group->completion);
     OUT_END(alert, &group->alert);
+    return ran;
+}
+
+static inline bool run_used_write(struct used_group *group)
+{
+    IN(in, &group->to_write);
+    OUT(data, &group->write.data);
+    int ran = used_write(&group->used_write, &in, &data);
+    IN_END(in, &group->to_write);
+    OUT_END(data, &group->write.data);
     return ran;
 }
 
@@ -352,7 +370,7 @@ static inline bool receive_step(struct transmit_card *card, struct receive_group
     }
 }
 
-#define USED_PARTS 6u
+#define USED_PARTS 7u
 
 static inline bool used_step(struct transmit_card *card, struct used_group *group, uint32_t part)
 {
@@ -367,6 +385,8 @@ static inline bool used_step(struct transmit_card *card, struct used_group *grou
         return channel_guard(&group->write);
     case 4:
         return channel_read(card, &group->read);
+    case 5:
+        return run_used_write(group);
     default:
         return channel_write(card, &group->write);
     }

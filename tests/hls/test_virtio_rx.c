@@ -417,7 +417,7 @@ static void model_deliver(struct bench *bench, uint32_t function, uint8_t *frame
                 failed = true;
             at += (uint32_t)take;
         }
-        made[i] = (struct queue_used){(uint16_t)(2 * function), chain->head, at - before};
+        made[i] = (struct queue_used){(uint16_t)(2 * function), chain->head, at - before, i + 1 != buffers, {0}};
         queue->cached -= chain->segments;
     }
     queue->chains -= buffers;

@@ -215,10 +215,10 @@ static void test_transfers(void **context)
 {
     (void)context;
     assert_true(transfers(1, false) <= 3.01);
-    assert_true(transfers(4, false) <= 1.01);
-    assert_true(transfers(16, false) <= 0.5);
-    assert_true(transfers(1, true) <= 6.01);
-    assert_true(transfers(16, true) <= 0.6);
+    assert_true(transfers(4, false) <= 0.76);
+    assert_true(transfers(16, false) <= 0.2);
+    assert_true(transfers(1, true) <= 4.01);
+    assert_true(transfers(16, true) <= 0.26);
 }
 
 int main(void)

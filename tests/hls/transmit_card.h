@@ -17,6 +17,7 @@
 /* What functions own, one after the other on the bus. */
 #define MEMORY_BYTES (1u << 21)
 #define GATHER_MAX   (PACKET_BYTES_MAX + 12u)
+#define READ_MAX     (QUEUE_BLOCK_LINES * BEAT_BYTES)
 
 enum card_channel { CHANNEL_READ, CHANNEL_WRITE, CHANNEL_DATA, CHANNELS };
 
@@ -40,9 +41,12 @@ struct transmit_card {
     bool (*transfer)(void *context, enum card_channel channel, const struct dma_request *request);
     void *context;
 
-    struct beat answer; /* of the read channel, read but not delivered */
+    uint8_t answer[READ_MAX]; /* of the read channel, read but not all delivered */
+    uint32_t answer_bytes, answered;
+    uint16_t answer_tag;
+    bool answer_error;
     struct dma_done written;
-    bool answering, answering_write;
+    bool answering_write;
     uint8_t gather[GATHER_MAX];
     uint32_t gathered, delivered;
     uint16_t gather_tag, gather_function;
@@ -205,27 +209,42 @@ static inline uint8_t *card_transfer(struct transmit_card *card, enum card_chann
     return works ? card->memory + request->address : NULL;
 }
 
-/* Reads and answers are two steps: memory and queues may change between them. */
+static inline bool deliver_answer(struct transmit_card *card)
+{
+    uint32_t left = card->answer_bytes - card->answered, bytes = left < BEAT_BYTES ? left : BEAT_BYTES;
+    struct beat beat;
+    memset(&beat, 0, sizeof beat);
+    memcpy(beat.data, card->answer + card->answered, bytes);
+    beat.meta.bytes = (uint8_t)bytes;
+    beat.meta.last = bytes == left;
+    beat.meta.error = beat.meta.last && card->answer_error;
+    if (card->answered == 0) {
+        beat.meta.length = (uint16_t)card->answer_bytes;
+        beat.meta.source_id = card->answer_tag;
+    }
+    if (!stream_put(&card->read_data, &beat))
+        return false;
+    card->answered += bytes;
+    return true;
+}
+
+/* Reads and answers are several steps: memory and queues may change between them. */
 static inline bool run_read(struct transmit_card *card)
 {
-    if (card->answering) {
-        card->answering = !stream_put(&card->read_data, &card->answer);
-        return !card->answering;
-    }
+    if (card->answered != card->answer_bytes)
+        return deliver_answer(card);
     struct dma_request request;
     if (!stream_get(&card->request[CHANNEL_READ], &request))
         return false;
-    CARD_CHECK(request.length <= BEAT_BYTES && (request.flags & DMA_LAST));
+    CARD_CHECK(request.length <= READ_MAX && (request.flags & DMA_LAST));
     const uint8_t *from = card_transfer(card, CHANNEL_READ, &request);
-    memset(&card->answer, 0, sizeof card->answer);
+    memset(card->answer, 0, sizeof card->answer);
     if (from)
-        memcpy(card->answer.data, from, request.length);
-    card->answer.meta.bytes = (uint8_t)request.length;
-    card->answer.meta.length = (uint16_t)request.length;
-    card->answer.meta.last = 1;
-    card->answer.meta.error = !from;
-    card->answer.meta.source_id = request.tag;
-    card->answering = true;
+        memcpy(card->answer, from, request.length);
+    card->answer_bytes = (uint32_t)request.length;
+    card->answer_tag = request.tag;
+    card->answer_error = !from;
+    card->answered = 0;
     return true;
 }
 

@@ -384,7 +384,7 @@ static inline bool driver_owns(const struct driver *driver, uint64_t address, ui
 static inline void driver_watch(struct driver *driver, enum card_channel channel, const struct dma_request *request)
 {
     uint64_t address = request->address - (uint64_t)driver->function * MEMORY_BYTES;
-    CARD_CHECK(request->tag == driver->queue && driver->running);
+    CARD_CHECK((request->tag & (CARD_QUEUES - 1u)) == driver->queue && driver->running);
     CARD_CHECK(!(request->flags & DMA_REFUSED));
     if (channel == CHANNEL_READ) {
         CARD_CHECK(driver_owns(driver, address, request->length));

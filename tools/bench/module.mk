@@ -9,7 +9,7 @@ $(eval $(call program,xdp-pass,tools/bench/xdp_pass.c,))
 # The rtl card with every kernel a module.
 ifeq ($(VARIANT),release)
 $(B)/bin/bench-rtl-virtio: $(RTL_CARD_OBJECTS)
-$(eval $(call link_rule,$(B)/bin/bench-rtl-virtio,tools/bench/rtl_virtio.c $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim,$(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
+$(eval $(call link_rule,$(B)/bin/bench-rtl-virtio,tools/bench/rtl_virtio.c tools/bench/rtl_load.c tools/bench/rtl_guest.c $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim,$(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
 
 RTL_NET := $(addprefix tools/bench/,rtl_net.c rtl_net_run.c rtl_net_chain.c rtl_net_whole.c net_load.c chain_beat.c chain_command.c)
 $(B)/bin/bench-rtl-net: $(RTL_CARD_OBJECTS)
