@@ -38,11 +38,17 @@
 struct native_card;
 struct signaller;
 
-/* How a card runs its nodes. The thread calls `sweep` in each round; 0 = nothing was done, the card may sleep. */
+/* How a card runs its nodes. The thread calls `sweep` in each round; 0 = nothing was done, the card may sleep. All but
+ * `ops` and `sweep` may be NULL. */
 struct native_engine {
-    int (*create)(struct native_card *card, struct cipu_error *error); /* the tasks stand; may be NULL, as the others */
+    const struct card_ops *ops;
+    int (*prepare)(struct native_card *card, const void *argument); /* before anything else; of native_engine_open */
+    /* An option of the card's URI that the native card does not have; -ENOENT = nor has the engine. */
+    int (*option)(struct native_card *card, const char *key, const char *value, struct cipu_error *error);
+    const char *options;                                               /* their names, for messages */
+    int (*create)(struct native_card *card, struct cipu_error *error); /* the tasks stand */
     unsigned (*sweep)(struct native_card *card);
-    void (*reset)(struct native_card *card); /* the thread stands still */
+    bool (*asked)(struct native_card *card); /* the card may not sleep; called by its thread */
     void (*destroy)(struct native_card *card);
 };
 
@@ -153,8 +159,13 @@ struct native_card {
 int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
                      struct cipu_error *error);
 /* A card with another engine. */
-int native_engine_open(const struct native_engine *engine, const struct native_graph *graph, const char *rest,
-                       struct cipu_card **card, struct cipu_error *error);
+int native_engine_open(const struct native_engine *engine, const void *argument, const struct native_graph *graph,
+                       const char *rest, struct cipu_card **card, struct cipu_error *error);
+/* For the tables of such cards. */
+void native_close(struct cipu_card *base);
+size_t native_activity(struct cipu_card *base, struct cipu_kernel_activity *activity, size_t count);
+/* FIFOs, kernels, tables and counters are as at first. The thread stands still, or calls it itself. */
+void native_clear(struct native_card *card);
 
 /* The FIFO of a shell instance's port; NULL if it is not connected. */
 struct hls_fifo *native_shell_fifo(const struct native_card *card, size_t node, const char *port);
@@ -242,6 +253,7 @@ int native_interrupt_init(struct native_card *card, struct cipu_error *error);
 void native_interrupt_free(struct native_card *card);
 int native_interrupt(struct cipu_card *base, uint32_t vector, int fd);
 void native_interrupt_reset(struct native_card *card);
+void native_interrupt_raise(struct native_card *card, uint32_t vector); /* thread only */
 
 /* native_capture.c */
 int native_capture(struct cipu_card *base, int port, int fd, struct cipu_error *error);

@@ -57,4 +57,10 @@ $(eval $(call verilated,dma_read,dma_read,$(DMA_READ)))
 $(eval $(call verilated,dma_write,dma_write,$(DMA_WRITE)))
 CARD_MEMORY := round_robin stream_fifo memory_apply memory_fetch memory_store card_memory
 $(eval $(call verilated,card_memory,card_memory,$(CARD_MEMORY)))
-CARD_MODELS := dma_read dma_write card_memory
+$(eval $(call verilated,doorbells,doorbells,round_robin stream_fifo doorbells))
+$(eval $(call verilated,interrupts,interrupts,round_robin interrupts))
+$(foreach port,0 1,$(eval $(call verilated,ethernet_rx_$(port),ethernet_rx,stream_fifo packet_buffer ethernet_rx,PORT=$(port))))
+$(eval $(call verilated,ethernet_tx,ethernet_tx,stream_fifo packet_buffer ethernet_tx))
+$(eval $(call verilated,register_file,register_file,stream_fifo register_file))
+$(eval $(call verilated,reset_control,reset_control,reset_control))
+CARD_MODELS := dma_read dma_write card_memory doorbells interrupts ethernet_rx_0 ethernet_rx_1 ethernet_tx register_file reset_control

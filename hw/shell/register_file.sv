@@ -34,6 +34,7 @@ module register_file #(
     output logic                               settings_pending,
     output logic                               reset_request,     // for one cycle
     input  logic                               reset_busy,
+    output logic                               idle,
     // By port: link, packets received, dropped, packets sent, dropped.
     input  logic [cipu::CARD_PORTS*5*32-1:0]   port_registers
 );
@@ -120,6 +121,8 @@ module register_file #(
       .out_data (rings_data)
   );
   assign settings_pending = rings_valid || (write && enable_write);
+
+  assign idle = !lite_awvalid && !lite_arvalid && !lite_bvalid && !lite_rvalid && !rings_valid && !reset_request;
 
   // ---- reads
   logic [31:0] read_at, value, port_register, read_register;

@@ -10,7 +10,7 @@
 
 #include "hw/platform/sim/model.h"
 
-extern const struct rtl_model rtl_model_reset_control, rtl_model_watchdog, rtl_model_stream_monitor;
+extern const struct rtl_model rtl_model_reset_control_100, rtl_model_watchdog, rtl_model_stream_monitor;
 
 static void put(struct rtl *rtl, const char *name, uint64_t value)
 {
@@ -47,7 +47,7 @@ static void test_reset_waits_for_the_bus(void **state)
 {
     (void)state;
     struct rtl rtl;
-    assert_int_equal(rtl_open(&rtl, &rtl_model_reset_control), 0);
+    assert_int_equal(rtl_open(&rtl, &rtl_model_reset_control_100), 0);
     assert_int_equal(get(&rtl, "core_rst"), 1); /* after the platform's reset */
     assert_in_range(wait_for(&rtl, "busy", 0), 1, 16);
     put(&rtl, "bus_idle", 0);
