@@ -52,6 +52,11 @@ struct hls_fifo *native_shell_fifo(const struct native_card *card, size_t node, 
     return NULL;
 }
 
+unsigned native_channel(const struct native_card *card, size_t node)
+{
+    return (unsigned)strtoul(strrchr(card->graph->nodes[node].name, '_') + 1, NULL, 10);
+}
+
 static int create_fifos(struct native_card *card)
 {
     const struct native_graph *graph = card->graph;

@@ -29,6 +29,7 @@
 #include "hls/include/dma.h"
 #include "hls/include/fifo.h"
 #include "hls/include/host_ring.h"
+#include "hls/include/registers.h"
 
 #define NATIVE_NODES_MAX    256u
 #define NATIVE_WORDS        (NATIVE_NODES_MAX / 64u)
@@ -93,6 +94,19 @@ struct native_vector {
 
 struct native_capture;
 
+/* What passed a stream between the shell and the kernels. One writer, any reader. */
+struct native_passed {
+    _Atomic uint64_t packets, bytes;
+};
+
+static inline void native_pass(struct native_passed *passed, uint64_t packets, uint64_t bytes)
+{
+    atomic_store_explicit(&passed->packets, atomic_load_explicit(&passed->packets, memory_order_relaxed) + packets,
+                          memory_order_relaxed);
+    atomic_store_explicit(&passed->bytes, atomic_load_explicit(&passed->bytes, memory_order_relaxed) + bytes,
+                          memory_order_relaxed);
+}
+
 #define NATIVE_PAGE_WORDS ((DOORBELL_PAGES + 63u) / 64u)
 #define NATIVE_SETTINGS   64u
 
@@ -151,6 +165,7 @@ struct native_card {
     struct native_vector vectors[CARD_VECTORS];
     struct signaller *signaller, *latch_signaller; /* the thread's; under lock */
     struct port ports[CARD_PORTS];
+    struct native_passed passed[MONITOR_STREAMS];
     struct native_capture *_Atomic capture;
     uint8_t *memory; /* CARD_MEMORY_LINES of 64 bytes, zero pages until written; NULL without memory ports */
 };
@@ -169,6 +184,9 @@ void native_clear(struct native_card *card);
 
 /* The FIFO of a shell instance's port; NULL if it is not connected. */
 struct hls_fifo *native_shell_fifo(const struct native_card *card, size_t node, const char *port);
+
+/* Which of the alike instances NAME_0, NAME_1, ... of the shell a node is. */
+unsigned native_channel(const struct native_card *card, size_t node);
 
 /* native_thread.c */
 int native_thread_start(struct native_card *card, struct cipu_error *error);

@@ -6,8 +6,8 @@
 # SOURCES are files of hw/shell without folder and suffix, FILES any others; the package comes with them. Models are the same for all
 # variants: the sanitizers watch the C around them.
 
-# What the hardware needs of the C headers.
-RECORD_HEADERS := $(wildcard hls/include/*.h)
+# What the hardware needs of the C headers; those of kernels declare records that only some of them exchange.
+RECORD_HEADERS := $(wildcard hls/include/*.h) hls/checksum/checksum.h hls/packet_gate/packet_gate.h
 build/gen/hw/cipu.sv: $(RECORD_HEADERS) build/gen/bin/cipu-records
 	$(call say,GEN,$@)
 	$(Q)$(BEGIN_OUTPUT) build/gen/bin/cipu-records --package "$$new" $(RECORD_HEADERS) $(END_OUTPUT)
@@ -63,4 +63,5 @@ $(foreach port,0 1,$(eval $(call verilated,ethernet_rx_$(port),ethernet_rx,strea
 $(eval $(call verilated,ethernet_tx,ethernet_tx,stream_fifo packet_buffer ethernet_tx))
 $(eval $(call verilated,register_file,register_file,stream_fifo register_file))
 $(eval $(call verilated,reset_control,reset_control,reset_control))
-CARD_MODELS := dma_read dma_write card_memory doorbells interrupts ethernet_rx_0 ethernet_rx_1 ethernet_tx register_file reset_control
+$(eval $(call verilated,stream_monitors,stream_monitors,stream_monitor watchdog stream_monitors))
+CARD_MODELS := stream_monitors dma_read dma_write card_memory doorbells interrupts ethernet_rx_0 ethernet_rx_1 ethernet_tx register_file reset_control

@@ -9,7 +9,7 @@
 
 extern const struct rtl_model rtl_model_dma_read, rtl_model_dma_write, rtl_model_card_memory, rtl_model_ethernet_rx_0,
     rtl_model_ethernet_rx_1, rtl_model_ethernet_tx, rtl_model_interrupts, rtl_model_register_file, rtl_model_doorbells,
-    rtl_model_reset_control;
+    rtl_model_reset_control, rtl_model_stream_monitors;
 
 /* HBM through its switch, 160 to 240 ns. */
 static const struct bus_settings card_settings = {.read_latency = 40,
@@ -109,14 +109,19 @@ static int add_bus(struct rtl_state *state, struct rtl_unit *unit, const char *p
                         &state->cycles);
 }
 
-/* No request enters a module on the bus while the card is about to be reset. */
-static void gate_requests(struct rtl_state *state, struct rtl_unit *unit)
+/* No request enters a module on the bus while the card is about to be reset; its data is counted from `monitor` on. */
+static void mark_joins(struct rtl_state *state, struct rtl_unit *unit, unsigned monitor)
 {
+    const struct native_graph *graph = state->card->graph;
     for (size_t i = 0; i < unit->join_count; i++) {
         struct rtl_join *join = &unit->joins[i];
+        const struct native_stream *stream = &graph->streams[join->fifo];
         char name[64];
-        port_name(&state->card->graph->streams[join->fifo], join->input, name, sizeof name);
+        port_name(stream, join->input, name, sizeof name);
         join->gated = join->input && strcmp(name, "request") == 0;
+        const char *node = graph->nodes[join->input ? stream->to : stream->from].name;
+        if (strcmp(name, "data") == 0)
+            join->monitor = (uint8_t)(monitor + strtoul(strrchr(node, '_') + 1, NULL, 10));
     }
 }
 
@@ -126,9 +131,10 @@ static int add_bus_units(struct rtl_state *state, struct cipu_error *error)
         const char *prefix;
         const struct rtl_model *model;
         bool host;
-    } kinds[RTL_BUSES_MAX] = {{"dma_read_", &rtl_model_dma_read, true},
-                              {"dma_write_", &rtl_model_dma_write, true},
-                              {"memory_", &rtl_model_card_memory, false}};
+        unsigned monitor;
+    } kinds[RTL_BUSES_MAX] = {{"dma_read_", &rtl_model_dma_read, true, MONITOR_DMA_READ},
+                              {"dma_write_", &rtl_model_dma_write, true, MONITOR_DMA_WRITE},
+                              {"memory_", &rtl_model_card_memory, false, MONITOR_STREAMS}};
     for (size_t i = 0; i < RTL_BUSES_MAX; i++) {
         struct rtl_unit *unit = &state->units[state->unit_count];
         int result = add_shell_unit(state, kinds[i].model, kinds[i].prefix, error);
@@ -137,7 +143,7 @@ static int add_bus_units(struct rtl_state *state, struct cipu_error *error)
         if (result < 0)
             return result;
         state->wires.bus_units[i] = unit;
-        gate_requests(state, unit);
+        mark_joins(state, unit, kinds[i].monitor);
     }
     return 0;
 }
@@ -178,6 +184,8 @@ static int add_port_unit(struct rtl_state *state, unsigned port, bool receive, s
     }
     if (result < 0)
         return result;
+    if (unit->join_count)
+        unit->joins[0].monitor = (uint8_t)((receive ? MONITOR_RECEIVE : MONITOR_SEND) + port);
     struct rtl_mac *mac = &state->macs[port];
     const char *packets = receive ? "received_packets" : "sent_packets";
     const char *dropped = receive ? "received_dropped" : "send_dropped";
@@ -234,6 +242,9 @@ static int add_shell(struct rtl_state *state, struct cipu_error *error)
     size_t interrupts = state->unit_count;
     if (result == 0 && (result = add_shell_unit(state, &rtl_model_interrupts, "interrupt_", error)) == 0)
         add_messages(state, &units[interrupts]);
+    state->wires.monitors = state->unit_count;
+    if (result == 0)
+        result = add_unit(state, &rtl_model_stream_monitors, error);
     state->wires.registers = state->unit_count;
     if (result == 0 && (result = add_shell_unit(state, &rtl_model_register_file, "registers", error)) == 0)
         add_registers(state, &units[state->wires.registers]);

@@ -107,6 +107,7 @@ static unsigned settle(struct rtl_state *state)
     for (size_t i = 0; i < state->unit_count; i++) {
         if (rtl_wires_settle(state, i))
             rtl_wake_unit(state, i);
+        state->units[i].evaluated = false;
         if (!rtl_has_mark(state->unit_active, i))
             continue;
         rtl_unit_settle(&state->units[i], &state->view, rtl_has_mark(state->unit_woken, i));

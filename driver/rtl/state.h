@@ -23,11 +23,18 @@ struct rtl_node {
 
 /* Between modules of the shell that stand in a joined card one by one, what hw/shell/card.sv joins with wires. */
 struct rtl_wires {
-    size_t registers, doorbells, reset; /* units; RTL_NO_UNIT each in a card of one module */
+    size_t registers, doorbells, reset, monitors; /* units; RTL_NO_UNIT each in a card of one module */
     struct rtl_pin core_rst, quiesce, request, reset_request, bus_idle, reset_busy, settings_pending, hold_host;
     struct rtl_pin port_registers, link, counters[CARD_PORTS][4];
     struct rtl_pin tx_quiesce[CARD_PORTS], tx_between[CARD_PORTS];
     const struct rtl_unit *bus_units[RTL_BUSES_MAX];
+    struct {
+        const struct rtl_unit *unit; /* NULL = the graph has no such stream */
+        const struct rtl_join *join;
+    } monitored[MONITOR_STREAMS];
+    struct rtl_pin monitor_valid, monitor_ready, monitor_last, monitor_bytes, monitor_word, monitor_value,
+        monitor_stuck;
+    struct rtl_pin read_word, read_value, read_stuck; /* the same at the register file */
 };
 
 struct rtl_state {

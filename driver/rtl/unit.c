@@ -35,7 +35,8 @@ int rtl_unit_join(struct rtl_unit *unit, const char *name, uint32_t index, uint1
     if (!joins)
         return -ENOMEM;
     unit->joins = joins;
-    joins[unit->join_count++] = (struct rtl_join){rtl_stream(&unit->rtl, name, index, 0), fifo, input, false};
+    joins[unit->join_count++] =
+        (struct rtl_join){rtl_stream(&unit->rtl, name, index, 0), fifo, input, false, MONITOR_STREAMS};
     return 0;
 }
 

@@ -5,12 +5,15 @@
 
 #include "driver/rtl/device.h"
 #include "driver/rtl/rtl.h"
+#include "hls/include/registers.h"
 
 struct rtl_join {
     struct rtl_stream stream;
     uint16_t fifo;
     bool input; /* of the module */
     bool gated; /* closed while the card is about to be reset */
+    uint8_t
+        monitor; /* its number among the streams that are counted (hls/include/registers.h); MONITOR_STREAMS = none */
 };
 
 struct rtl_unit {

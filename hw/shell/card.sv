@@ -3,7 +3,8 @@
 // platform adapts: AXI4-Lite for registers, doorbell writes, MSI-X messages, one AXI4 master for host memory, one for
 // card memory, and an Ethernet MAC at each port.
 module card #(
-    parameter int CLOCK_KHZ = 250000
+    parameter int CLOCK_KHZ = 250000,
+    parameter int STUCK_CYCLES = 1000000
 ) (
     input logic clk,
     input logic rst,
@@ -120,6 +121,17 @@ module card #(
   logic registers_idle, reset_idle;
   logic [PORTS-1:0] rx_idle, tx_idle, tx_between;
   logic [PORTS*5*32-1:0] port_registers;
+  localparam int STREAMS = cipu::MONITOR_STREAMS;
+  logic monitors_idle;
+  logic [8:0] monitor_word;
+  logic [31:0] monitor_value;
+  logic [STREAMS-1:0] stuck, monitor_valid, monitor_ready, monitor_last;
+  logic [STREAMS*7-1:0] monitor_bytes;
+  // Of a beat only these two matter here.
+  // verilator lint_off UNUSEDSIGNAL
+  logic [STREAMS*cipu::BEAT_BITS-1:0] monitor_data;
+  cipu::beat_t monitor_beat;
+  // verilator lint_on UNUSEDSIGNAL
 
   logic rings_valid, rings_ready;
   logic [cipu::RING_SETTING_BITS-1:0] rings_data;
@@ -151,7 +163,8 @@ module card #(
   );
 
   register_file #(
-      .CLOCK_KHZ(CLOCK_KHZ)
+      .CLOCK_KHZ(CLOCK_KHZ),
+      .STUCK_CYCLES(STUCK_CYCLES)
   ) registers (
       .clk,
       .rst,
@@ -180,7 +193,36 @@ module card #(
       .reset_request,
       .reset_busy,
       .idle(registers_idle),
-      .port_registers
+      .port_registers,
+      .monitor_word,
+      .monitor_value,
+      .stuck
+  );
+
+  // In the order of hls/include/registers.h.
+  assign monitor_valid = {write_data_valid, read_data_valid, tx_valid, rx_valid};
+  assign monitor_ready = {write_data_ready, read_data_ready, tx_ready, rx_ready};
+  assign monitor_data  = {write_data_data, read_data_data, tx_data, rx_data};
+  always_comb
+    for (int s = 0; s < STREAMS; s++) begin
+      monitor_beat = monitor_data[s*cipu::BEAT_BITS+:cipu::BEAT_BITS];
+      monitor_last[s] = monitor_beat.meta.last != 0;
+      monitor_bytes[s*7+:7] = monitor_beat.meta.bytes[6:0];
+    end
+  stream_monitors #(
+      .STREAMS(STREAMS),
+      .LIMIT(STUCK_CYCLES)
+  ) monitors (
+      .clk,
+      .rst(core_rst),
+      .valid(monitor_valid),
+      .ready(monitor_ready),
+      .last(monitor_last),
+      .bytes(monitor_bytes),
+      .word(monitor_word),
+      .value(monitor_value),
+      .stuck,
+      .idle(monitors_idle)
   );
 
   doorbells doorbells (
@@ -415,6 +457,6 @@ module card #(
   endgenerate
 
   assign idle = reset_idle && registers_idle && graph_idle && read_idle && write_idle && memory_idle && doorbells_idle &&
-      interrupts_idle && (&rx_idle) && (&tx_idle);
+      interrupts_idle && (&rx_idle) && (&tx_idle) && monitors_idle;
 
 endmodule

@@ -25,7 +25,7 @@ $(eval $(call rtl_test,test_register_file,tests/hw/test_register_file.c tests/hw
 $(eval $(call verilated,reset_control_100,reset_control,reset_control,PATIENCE=100))
 $(eval $(call verilated,watchdog,watchdog,watchdog,STREAMS=2 LIMIT=50))
 $(eval $(call verilated,stream_monitor,stream_monitor,stream_monitor))
-$(eval $(call rtl_test,test_reset_watchdog,tests/hw/test_reset_watchdog.c,,reset_control_100 watchdog stream_monitor))
+$(eval $(call rtl_test,test_reset_watchdog,tests/hw/test_reset_watchdog.c,,reset_control_100 watchdog stream_monitor stream_monitors))
 endif
 
 ifeq ($(VARIANT),release)
@@ -41,7 +41,7 @@ endef
 $(foreach name,$(MOVER_KERNELS),$(eval $(call mover_module,$(name))))
 $(eval $(call rtl_graph,mover,tests/driver/graphs/mover.cfg,tests/driver/kernels))
 CARD_SHELL := $(DMA_READ) $(DMA_WRITE) $(CARD_MEMORY) doorbells interrupts packet_buffer ethernet_rx ethernet_tx \
-    register_file reset_control card
+    register_file reset_control stream_monitor watchdog stream_monitors card
 $(eval $(call verilated,card_mover,card,$(sort $(CARD_SHELL)),,build/gen/hw/mover/card_graph.sv $(MOVER_MODULES)))
 $(foreach name,$(MOVER_KERNELS),$(eval $(call verilated,$(name),$(name),,,build/gen/hw/mover/$(name).sv)))
 $(eval $(call rtl_test,test_card,tests/hw/test_card.c tests/driver/mover_card.c $(filter-out driver/rtl/kernels.c,$(RTL_CARD)) \

@@ -9,7 +9,7 @@ import tempfile
 
 TOOL = os.path.abspath("build/gen/bin/cipu-records")
 PACKAGE = "build/gen/hw/cipu.sv"
-HEADERS = sorted(glob.glob("hls/include/*.h"))
+HEADERS = [*sorted(glob.glob("hls/include/*.h")), "hls/checksum/checksum.h", "hls/packet_gate/packet_gate.h"]
 count = 0
 
 
