@@ -2,7 +2,10 @@
 /*
  * The card interface. Nothing above it can tell a native card from a simulated or a real one.
  *
- * URIs: native:[name][?port0=SPEC&port1=SPEC&poll=adaptive|always&cpu=N]; rtl: with the same, where it is linked in
+ * URIs: native:[name][?port0=SPEC&port1=SPEC&poll=adaptive|always&cpu=N]
+ *   rtl: with the same, where it is linked in, and of the host's bus, in cycles of the card:
+ *     read_latency=N, write_latency=N, spread=N (up to so many more, at random), rate=BYTES (per cycle and direction),
+ *     seed=N; moderation=N (interrupts of a vector: two in so many cycles at most; 0 = no moderation)
  *   port specs: tap:IFNAME, packet:IFNAME[,receive=xdp], unix:PATH (listens if nobody does, else connects: a cable),
  *   pcap:READ[,WRITE], none
  *
@@ -75,6 +78,16 @@ struct cipu_kernel_activity {
     uint64_t stalls; /* visits that found input but no room for output */
 };
 size_t cipu_card_activity(struct cipu_card *card, struct cipu_kernel_activity *activity, size_t count);
+
+/* What passed a stream between the card's shell and its kernels since the card was reset (struct streams_block in
+ * hls/include/registers.h). -EINVAL for a number that no stream has: they are counted from 0 on. */
+struct cipu_stream {
+    char name[24];
+    uint64_t packets, bytes;
+    uint64_t stalls; /* cycles in which a beat waited for its reader; 0 on a native card */
+    int stuck;       /* a beat waits and waits; never on a native card */
+};
+int cipu_card_stream(struct cipu_card *card, unsigned number, struct cipu_stream *stream);
 
 /* Copies every packet that enters or leaves a port into `fd` as pcapng or pcap until called with fd = -1. `port` -1 =
  * all. */

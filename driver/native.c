@@ -52,6 +52,11 @@ struct hls_fifo *native_shell_fifo(const struct native_card *card, size_t node, 
     return NULL;
 }
 
+unsigned native_channel(const struct native_card *card, size_t node)
+{
+    return (unsigned)strtoul(strrchr(card->graph->nodes[node].name, '_') + 1, NULL, 10);
+}
+
 static int create_fifos(struct native_card *card)
 {
     const struct native_graph *graph = card->graph;
@@ -112,7 +117,7 @@ static int create_tasks(struct native_card *card, struct cipu_error *error)
     return 0;
 }
 
-static void native_close(struct cipu_card *base)
+void native_close(struct cipu_card *base)
 {
     struct native_card *card = (struct native_card *)base;
     native_thread_stop(card);
@@ -171,7 +176,7 @@ static int open_ports(struct native_card *card, const struct native_uri *uri, st
 static int build(struct native_card *card, const char *rest, struct cipu_error *error)
 {
     struct native_uri uri;
-    int result = native_uri_parse(rest, &uri, error);
+    int result = native_uri_parse(card, rest, &uri, error);
     if (result < 0)
         return result;
     card->poll_always = uri.poll_always;
@@ -186,7 +191,7 @@ static int build(struct native_card *card, const char *rest, struct cipu_error *
 
 static int native_reset(struct cipu_card *base);
 
-static size_t native_activity(struct cipu_card *base, struct cipu_kernel_activity *activity, size_t count)
+size_t native_activity(struct cipu_card *base, struct cipu_kernel_activity *activity, size_t count)
 {
     struct native_card *card = (struct native_card *)base;
     const struct native_graph *graph = card->graph;
@@ -225,22 +230,22 @@ const struct card_ops card_ops_native = {
     .capture = native_capture,
 };
 
-static const struct native_engine native_engine = {.sweep = native_sweep};
+static const struct native_engine native_engine = {.ops = &card_ops_native, .sweep = native_sweep};
 
 int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
                      struct cipu_error *error)
 {
-    return native_engine_open(&native_engine, graph, rest, card, error);
+    return native_engine_open(&native_engine, NULL, graph, rest, card, error);
 }
 
-int native_engine_open(const struct native_engine *engine, const struct native_graph *graph, const char *rest,
-                       struct cipu_card **card, struct cipu_error *error)
+int native_engine_open(const struct native_engine *engine, const void *argument, const struct native_graph *graph,
+                       const char *rest, struct cipu_card **card, struct cipu_error *error)
 {
     struct native_card *native = aligned_alloc(64, (sizeof *native + 63) / 64 * 64);
     if (!native)
         return cipu_fail(error, -ENOMEM, "native card: out of memory");
     memset(native, 0, sizeof *native);
-    native->base.ops = &card_ops_native;
+    native->base.ops = engine->ops;
     native->engine = engine;
     native->graph = graph;
     native->epoll = native->wake_fd = native->doorbell_fd = -1;
@@ -252,6 +257,8 @@ int native_engine_open(const struct native_engine *engine, const struct native_g
     if (error)
         error->text[0] = 0;
     int result = native_interrupt_init(native, error);
+    if (result == 0 && engine->prepare)
+        result = engine->prepare(native, argument);
     if (result == 0)
         result = build(native, rest, error);
     if (result < 0) {
@@ -264,12 +271,9 @@ int native_engine_open(const struct native_engine *engine, const struct native_g
     return 0;
 }
 
-static int native_reset(struct cipu_card *base)
+void native_clear(struct native_card *card)
 {
-    struct native_card *card = (struct native_card *)base;
     const struct native_graph *graph = card->graph;
-    pthread_mutex_lock(&card->lock);
-    native_pause(card);
     /* The FIFOs stand at the object's beginning: only their indices go back to zero. */
     size_t fifos = graph->stream_count * sizeof(struct hls_fifo);
     memset((uint8_t *)card->object + fifos, 0, graph->object_bytes - fifos);
@@ -282,10 +286,16 @@ static int native_reset(struct cipu_card *base)
             card->resets[i](card->blocks[i]);
         native_make_ready(card, i);
     }
-    if (card->engine->reset)
-        card->engine->reset(card);
     native_interrupt_reset(card);
     native_registers_reset(card);
+}
+
+static int native_reset(struct cipu_card *base)
+{
+    struct native_card *card = (struct native_card *)base;
+    pthread_mutex_lock(&card->lock);
+    native_pause(card);
+    native_clear(card);
     native_resume(card);
     pthread_mutex_unlock(&card->lock);
     return 0;

@@ -29,6 +29,7 @@
 #include "hls/include/dma.h"
 #include "hls/include/fifo.h"
 #include "hls/include/host_ring.h"
+#include "hls/include/registers.h"
 
 #define NATIVE_NODES_MAX    256u
 #define NATIVE_WORDS        (NATIVE_NODES_MAX / 64u)
@@ -38,11 +39,17 @@
 struct native_card;
 struct signaller;
 
-/* How a card runs its nodes. The thread calls `sweep` in each round; 0 = nothing was done, the card may sleep. */
+/* How a card runs its nodes. The thread calls `sweep` in each round; 0 = nothing was done, the card may sleep. All but
+ * `ops` and `sweep` may be NULL. */
 struct native_engine {
-    int (*create)(struct native_card *card, struct cipu_error *error); /* the tasks stand; may be NULL, as the others */
+    const struct card_ops *ops;
+    int (*prepare)(struct native_card *card, const void *argument); /* before anything else; of native_engine_open */
+    /* An option of the card's URI that the native card does not have; -ENOENT = nor has the engine. */
+    int (*option)(struct native_card *card, const char *key, const char *value, struct cipu_error *error);
+    const char *options;                                               /* their names, for messages */
+    int (*create)(struct native_card *card, struct cipu_error *error); /* the tasks stand */
     unsigned (*sweep)(struct native_card *card);
-    void (*reset)(struct native_card *card); /* the thread stands still */
+    bool (*asked)(struct native_card *card); /* the card may not sleep; called by its thread */
     void (*destroy)(struct native_card *card);
 };
 
@@ -86,6 +93,19 @@ struct native_vector {
 };
 
 struct native_capture;
+
+/* What passed a stream between the shell and the kernels. One writer, any reader. */
+struct native_passed {
+    _Atomic uint64_t packets, bytes;
+};
+
+static inline void native_pass(struct native_passed *passed, uint64_t packets, uint64_t bytes)
+{
+    atomic_store_explicit(&passed->packets, atomic_load_explicit(&passed->packets, memory_order_relaxed) + packets,
+                          memory_order_relaxed);
+    atomic_store_explicit(&passed->bytes, atomic_load_explicit(&passed->bytes, memory_order_relaxed) + bytes,
+                          memory_order_relaxed);
+}
 
 #define NATIVE_PAGE_WORDS ((DOORBELL_PAGES + 63u) / 64u)
 #define NATIVE_SETTINGS   64u
@@ -145,6 +165,7 @@ struct native_card {
     struct native_vector vectors[CARD_VECTORS];
     struct signaller *signaller, *latch_signaller; /* the thread's; under lock */
     struct port ports[CARD_PORTS];
+    struct native_passed passed[MONITOR_STREAMS];
     struct native_capture *_Atomic capture;
     uint8_t *memory; /* CARD_MEMORY_LINES of 64 bytes, zero pages until written; NULL without memory ports */
 };
@@ -153,11 +174,19 @@ struct native_card {
 int native_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
                      struct cipu_error *error);
 /* A card with another engine. */
-int native_engine_open(const struct native_engine *engine, const struct native_graph *graph, const char *rest,
-                       struct cipu_card **card, struct cipu_error *error);
+int native_engine_open(const struct native_engine *engine, const void *argument, const struct native_graph *graph,
+                       const char *rest, struct cipu_card **card, struct cipu_error *error);
+/* For the tables of such cards. */
+void native_close(struct cipu_card *base);
+size_t native_activity(struct cipu_card *base, struct cipu_kernel_activity *activity, size_t count);
+/* FIFOs, kernels, tables and counters are as at first. The thread stands still, or calls it itself. */
+void native_clear(struct native_card *card);
 
 /* The FIFO of a shell instance's port; NULL if it is not connected. */
 struct hls_fifo *native_shell_fifo(const struct native_card *card, size_t node, const char *port);
+
+/* Which of the alike instances NAME_0, NAME_1, ... of the shell a node is. */
+unsigned native_channel(const struct native_card *card, size_t node);
 
 /* native_thread.c */
 int native_thread_start(struct native_card *card, struct cipu_error *error);
@@ -242,6 +271,7 @@ int native_interrupt_init(struct native_card *card, struct cipu_error *error);
 void native_interrupt_free(struct native_card *card);
 int native_interrupt(struct cipu_card *base, uint32_t vector, int fd);
 void native_interrupt_reset(struct native_card *card);
+void native_interrupt_raise(struct native_card *card, uint32_t vector); /* thread only */
 
 /* native_capture.c */
 int native_capture(struct cipu_card *base, int port, int fd, struct cipu_error *error);

@@ -23,6 +23,7 @@ struct segment {
 
 struct read_channel {
     struct native_card *card;
+    struct native_passed *passed;
     struct hls_fifo *request, *data;
     struct native_map_cache cache;
     bool complete; /* the packet's requests are all here: beats may leave */
@@ -161,7 +162,8 @@ static unsigned run(void *context, struct native_activity *activity, unsigned bu
     struct read_channel *channel = context;
     struct hls_port requests = hls_read_begin(channel->request), data = hls_write_begin(channel->data);
     uint32_t first = requests.index;
-    unsigned beats = 0;
+    unsigned beats = 0, packets = 0;
+    uint64_t bytes = 0;
     bool full = false;
     while (beats < budget) {
         if (!channel->complete && !(channel->complete = collect(channel, &requests)))
@@ -170,7 +172,10 @@ static unsigned run(void *context, struct native_activity *activity, unsigned bu
             full = true;
             break;
         }
-        fill_beat(channel, hls_slot(&data, HLS_SLOT_BYTES(struct beat)));
+        struct beat *beat = hls_slot(&data, HLS_SLOT_BYTES(struct beat));
+        fill_beat(channel, beat);
+        bytes += beat->meta.bytes;
+        packets += beat->meta.last;
         data.index++;
         beats++;
         if (channel->next == channel->count)
@@ -180,6 +185,8 @@ static unsigned run(void *context, struct native_activity *activity, unsigned bu
     hls_read_end(channel->request, &requests);
     hls_write_end(channel->data, &data);
     native_account(activity, beats, full);
+    if (beats)
+        native_pass(channel->passed, packets, bytes);
     return beats >= budget ? budget : beats + (taken != 0);
 }
 
@@ -189,6 +196,7 @@ int native_dma_read_create(struct native_card *card, size_t node, struct cipu_er
     if (!channel)
         return cipu_fail(error, -ENOMEM, "native card: out of memory");
     channel->card = card;
+    channel->passed = &card->passed[MONITOR_DMA_READ + native_channel(card, node)];
     channel->request = native_shell_fifo(card, node, "request");
     channel->data = native_shell_fifo(card, node, "data");
     card->blocks[node] = channel;

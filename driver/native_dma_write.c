@@ -11,6 +11,7 @@
 
 struct write_channel {
     struct native_card *card;
+    struct native_passed *passed;
     struct hls_fifo *request, *data, *done;
     struct native_map_cache cache;
     struct dma_request current; /* what is left of the request in progress */
@@ -115,6 +116,20 @@ static void finish(struct write_channel *channel, struct hls_port *data, struct 
     channel->error = false;
 }
 
+/* The beats that were used up. */
+static void count_beats(struct write_channel *channel, struct hls_port data, uint32_t first)
+{
+    uint64_t packets = 0, bytes = 0;
+    uint32_t end = data.index;
+    for (data.index = first; data.index != end; data.index++) {
+        const struct beat *beat = hls_slot(&data, HLS_SLOT_BYTES(struct beat));
+        packets += beat->meta.last != 0;
+        bytes += beat->meta.bytes;
+    }
+    if (end != first)
+        native_pass(channel->passed, packets, bytes);
+}
+
 static unsigned run(void *context, struct native_activity *activity, unsigned budget)
 {
     struct write_channel *channel = context;
@@ -143,6 +158,7 @@ static unsigned run(void *context, struct native_activity *activity, unsigned bu
      */
     if (done.index != first_done)
         atomic_thread_fence(memory_order_seq_cst);
+    count_beats(channel, data, first_beat);
     hls_read_end(channel->request, &requests);
     hls_read_end(channel->data, &data);
     hls_write_end(channel->done, &done);
@@ -164,6 +180,7 @@ int native_dma_write_create(struct native_card *card, size_t node, struct cipu_e
     if (!channel)
         return cipu_fail(error, -ENOMEM, "native card: out of memory");
     channel->card = card;
+    channel->passed = &card->passed[MONITOR_DMA_WRITE + native_channel(card, node)];
     channel->request = native_shell_fifo(card, node, "request");
     channel->data = native_shell_fifo(card, node, "data");
     channel->done = native_shell_fifo(card, node, "done");

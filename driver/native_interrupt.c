@@ -98,6 +98,13 @@ void native_interrupt_reset(struct native_card *card)
         atomic_store(&card->vectors[i].latched, false);
 }
 
+void native_interrupt_raise(struct native_card *card, uint32_t vector)
+{
+    if (vector < CARD_VECTORS)
+        raise_vector(&card->vectors[vector], card->signaller);
+    signaller_flush(card->signaller);
+}
+
 static unsigned run(void *context, struct native_activity *activity, unsigned budget)
 {
     struct interrupt_block *block = context;

@@ -99,7 +99,8 @@ static void drop_frame(struct lane *lane)
 static unsigned receive(struct port_block *block, struct lane *lane)
 {
     struct hls_port rx = hls_write_begin(lane->rx);
-    unsigned frames = 0, beats = 0;
+    unsigned frames = 0, beats = 0, packets = 0;
+    uint64_t bytes = 0;
     while (!hls_at_limit(&rx)) {
         if (!lane->frame && !next_frame(block, lane, &frames))
             break;
@@ -111,9 +112,13 @@ static unsigned receive(struct port_block *block, struct lane *lane)
         }
         if (lane->sent < lane->length)
             break;
+        packets++;
+        bytes += lane->length;
         drop_frame(lane);
     }
     hls_write_end(lane->rx, &rx);
+    if (packets)
+        native_pass(&block->card->passed[MONITOR_RECEIVE + lane->index], packets, bytes);
     return beats;
 }
 
@@ -169,7 +174,8 @@ static unsigned send(struct port_block *block, struct lane *lane, unsigned budge
 {
     struct port *port = lane->port;
     struct hls_port tx = hls_read_begin(lane->tx);
-    unsigned beats = 0;
+    unsigned beats = 0, packets = 0;
+    uint64_t passed = 0;
     for (; beats < budget && !hls_at_limit(&tx); beats++) {
         const struct beat *beat = hls_slot(&tx, HLS_SLOT_BYTES(struct beat));
         tx.index++;
@@ -183,10 +189,14 @@ static unsigned send(struct port_block *block, struct lane *lane, unsigned budge
         else if (lane->buffer)
             memcpy(lane->buffer + lane->filled, beat->data, bytes);
         lane->filled += lane->spoilt ? 0 : bytes;
+        passed += bytes;
+        packets += beat->meta.last;
         if (beat->meta.last)
             finish_frame(block, lane, beat->meta.error);
     }
     hls_read_end(lane->tx, &tx);
+    if (beats)
+        native_pass(&block->card->passed[MONITOR_SEND + lane->index], packets, passed);
     /* Frames wait for company, but not for longer than until a visit without any. */
     if (lane->unflushed >= FRAMES_PER_FLUSH || (lane->unflushed && !beats))
         flush(lane);

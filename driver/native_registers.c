@@ -55,7 +55,7 @@ static uint32_t read_rings_block(struct native_card *card, uint32_t offset)
 
 static uint32_t read_ports_block(struct native_card *card, uint32_t offset)
 {
-    struct ports_block block = {.header = {BLOCK_PORTS, 1, sizeof block, 0}};
+    struct ports_block block = {.header = {BLOCK_PORTS, 1, sizeof block, STREAMS_BLOCK_OFFSET}};
     for (uint32_t i = 0; i < CARD_PORTS; i++) {
         struct port *port = &card->ports[i];
         block.port[i] = (struct port_registers){
@@ -65,6 +65,23 @@ static uint32_t read_ports_block(struct native_card *card, uint32_t offset)
             .sent_packets = atomic_load_explicit(&port->sent_packets, memory_order_relaxed),
             .send_dropped = atomic_load_explicit(&port->send_dropped, memory_order_relaxed),
         };
+    }
+    uint32_t value;
+    memcpy(&value, (const uint8_t *)&block + offset, sizeof value);
+    return value;
+}
+
+/* Nothing stalls where nothing has a time: what waits is looked at again. */
+static uint32_t read_streams_block(struct native_card *card, uint32_t offset)
+{
+    struct streams_block block = {.header = {BLOCK_STREAMS, 1, sizeof block, 0}, .streams = MONITOR_STREAMS};
+    for (uint32_t i = 0; i < MONITOR_STREAMS; i++) {
+        uint64_t packets = atomic_load_explicit(&card->passed[i].packets, memory_order_relaxed);
+        uint64_t bytes = atomic_load_explicit(&card->passed[i].bytes, memory_order_relaxed);
+        block.stream[i] = (struct stream_registers){.packets_low = (uint32_t)packets,
+                                                    .packets_high = (uint32_t)(packets >> 32),
+                                                    .bytes_low = (uint32_t)bytes,
+                                                    .bytes_high = (uint32_t)(bytes >> 32)};
     }
     uint32_t value;
     memcpy(&value, (const uint8_t *)&block + offset, sizeof value);
@@ -82,6 +99,8 @@ uint32_t native_register_read(struct cipu_card *base, uint32_t offset)
         return read_rings_block(card, offset - RINGS_BLOCK_OFFSET);
     if (offset >= PORTS_BLOCK_OFFSET && offset < PORTS_BLOCK_OFFSET + sizeof(struct ports_block))
         return read_ports_block(card, offset - PORTS_BLOCK_OFFSET);
+    if (offset >= STREAMS_BLOCK_OFFSET && offset < STREAMS_BLOCK_OFFSET + sizeof(struct streams_block))
+        return read_streams_block(card, offset - STREAMS_BLOCK_OFFSET);
     return 0;
 }
 
@@ -157,6 +176,8 @@ void native_registers_reset(struct native_card *card)
         struct port *port = &card->ports[i];
         port->received_packets = port->received_dropped = port->sent_packets = port->send_dropped = 0;
     }
+    for (uint32_t i = 0; i < MONITOR_STREAMS; i++)
+        card->passed[i].packets = card->passed[i].bytes = 0;
 }
 
 /* settings_any stays until the graph has taken all of them: host doorbells wait for that. */

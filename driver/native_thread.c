@@ -85,7 +85,7 @@ static void stand_still(struct native_card *card)
 static bool something_to_do(struct native_card *card)
 {
     bool some = atomic_load(&card->stop) || atomic_load(&card->pause) || atomic_load(&card->settings_any) ||
-                native_doorbell_pending(card, true);
+                native_doorbell_pending(card, true) || (card->engine->asked && card->engine->asked(card));
     for (unsigned i = 0; i < CARD_PORTS; i++)
         if (card->ports[i].ops->arm && card->ports[i].ops->arm(&card->ports[i]))
             some = true;

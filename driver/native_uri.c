@@ -18,7 +18,8 @@ static int parse_cpu(const char *value, int *cpu, struct cipu_error *error)
     return 0;
 }
 
-static int parse_option(const char *key, const char *value, struct native_uri *uri, struct cipu_error *error)
+static int parse_option(struct native_card *card, const char *key, const char *value, struct native_uri *uri,
+                        struct cipu_error *error)
 {
     if (strncmp(key, "port", 4) == 0 && key[4] >= '0' && key[4] < (char)('0' + CARD_PORTS) && !key[5]) {
         char *spec = uri->port[key[4] - '0'];
@@ -36,10 +37,15 @@ static int parse_option(const char *key, const char *value, struct native_uri *u
     }
     if (strcmp(key, "cpu") == 0)
         return parse_cpu(value, &uri->cpu, error);
-    return cipu_fail(error, -EINVAL, "card URI: unknown option '%s', expected port0, port1, poll or cpu", key);
+    const struct native_engine *engine = card->engine;
+    int result = engine->option ? engine->option(card, key, value, error) : -ENOENT;
+    if (result != -ENOENT)
+        return result;
+    return cipu_fail(error, -EINVAL, "card URI: unknown option '%s', expected port0, port1, poll%s or cpu", key,
+                     engine->options ? engine->options : "");
 }
 
-int native_uri_parse(const char *rest, struct native_uri *uri, struct cipu_error *error)
+int native_uri_parse(struct native_card *card, const char *rest, struct native_uri *uri, struct cipu_error *error)
 {
     *uri = (struct native_uri){.cpu = -1};
     for (unsigned i = 0; i < CARD_PORTS; i++)
@@ -55,7 +61,7 @@ int native_uri_parse(const char *rest, struct native_uri *uri, struct cipu_error
         if (!*key && !value && !next)
             break;
         if (value)
-            result = parse_option(key, value, uri, error);
+            result = parse_option(card, key, value, uri, error);
         else
             result = cipu_fail(error, -EINVAL, "card URI: '%s', expected OPTION=VALUE", key);
     }

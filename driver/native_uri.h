@@ -5,8 +5,7 @@
 
 #include <stdbool.h>
 
-#include "driver/card.h"
-#include "hls/include/beat.h"
+#include "driver/native.h"
 
 struct native_uri {
     char port[CARD_PORTS][256];
@@ -14,6 +13,7 @@ struct native_uri {
     int cpu; /* -1 = any */
 };
 
-int native_uri_parse(const char *rest, struct native_uri *uri, struct cipu_error *error);
+/* What the card's engine has beyond it goes to the engine. */
+int native_uri_parse(struct native_card *card, const char *rest, struct native_uri *uri, struct cipu_error *error);
 
 #endif

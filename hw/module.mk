@@ -6,8 +6,7 @@
 # SOURCES are files of hw/shell without folder and suffix, FILES any others; the package comes with them. Models are the same for all
 # variants: the sanitizers watch the C around them.
 
-# What the hardware needs of the C headers.
-# Two kernels declare the record between them and their only partner in their own folder.
+# What the hardware needs of the C headers; those of kernels declare records that only some of them exchange.
 RECORD_HEADERS := $(wildcard hls/include/*.h) hls/checksum/checksum.h hls/packet_gate/packet_gate.h
 build/gen/hw/cipu.sv: $(RECORD_HEADERS) build/gen/bin/cipu-records
 	$(call say,GEN,$@)
@@ -66,4 +65,11 @@ $(eval $(call verilated,dma_read,dma_read,$(DMA_READ)))
 $(eval $(call verilated,dma_write,dma_write,$(DMA_WRITE)))
 CARD_MEMORY := round_robin stream_fifo memory_apply memory_fetch memory_store memory_home memory_port card_memory
 $(eval $(call verilated,card_memory,card_memory,$(CARD_MEMORY)))
-CARD_MODELS := dma_read dma_write card_memory
+$(eval $(call verilated,doorbells,doorbells,round_robin stream_fifo doorbells))
+$(eval $(call verilated,interrupts,interrupts,round_robin interrupts))
+$(foreach port,0 1,$(eval $(call verilated,ethernet_rx_$(port),ethernet_rx,stream_fifo packet_buffer ethernet_rx,PORT=$(port))))
+$(eval $(call verilated,ethernet_tx,ethernet_tx,stream_fifo packet_buffer ethernet_tx))
+$(eval $(call verilated,register_file,register_file,stream_fifo register_file))
+$(eval $(call verilated,reset_control,reset_control,reset_control))
+$(eval $(call verilated,stream_monitors,stream_monitors,stream_monitor watchdog stream_monitors))
+CARD_MODELS := stream_monitors dma_read dma_write card_memory doorbells interrupts ethernet_rx_0 ethernet_rx_1 ethernet_tx register_file reset_control

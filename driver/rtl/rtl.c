@@ -1,81 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rtl card's engine: which nodes are units, and the cycles. */
+/* The rtl card's engine: cycles, and the host's calls that become accesses on its bus. */
 #include "driver/rtl/rtl.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "driver/rtl/memory.h"
-#include "driver/rtl/trace.h"
-#include "driver/rtl/unit.h"
+#include "driver/rtl/state.h"
+#include "hls/include/registers.h"
 
 #define CYCLES_PER_ROUND 64u
-#define UNITS_MAX        NATIVE_NODES_MAX
-#define NO_UNIT          UINT16_MAX
+#define LOOK_ROUNDS      4096u /* between looks at ports' links and peers */
+#define CYCLES_PER_MS    250000u
 
 extern const struct native_graph native_graph_card;
-extern const struct rtl_model rtl_model_dma_read, rtl_model_dma_write, rtl_model_card_memory;
-
-/* PCIe as a host's root complex answers, at 250 MHz: 0.9 to 1 us for a read. */
-struct bus_settings rtl_host_bus = {.read_latency = 220,
-                                    .write_latency = 60,
-                                    .spread = 30,
-                                    .rate = BUS_LINE_BYTES,
-                                    .reorder = true,
-                                    .one_read_per_id = true,
-                                    .reads_max = 32,
-                                    .seed = 1};
-
-/* HBM through its switch, 160 to 240 ns. */
-static const struct bus_settings card_bus = {.read_latency = 40,
-                                             .write_latency = 20,
-                                             .spread = 20,
-                                             .rate = BUS_LINE_BYTES,
-                                             .reorder = true,
-                                             .reads_max = 64,
-                                             .seed = 2};
-
-enum bus_kind { BUS_HOST, BUS_CARD };
-
-/* Nodes PREFIX0, PREFIX1, ... are the channels of one module. */
-static const struct {
-    const char *prefix;
-    const struct rtl_model *model;
-    enum bus_kind bus;
-} shell_units[] = {
-    {"dma_read_", &rtl_model_dma_read, BUS_HOST},
-    {"dma_write_", &rtl_model_dma_write, BUS_HOST},
-    {"memory_", &rtl_model_card_memory, BUS_CARD},
-};
-
-struct rtl_node {
-    uint16_t unit; /* NO_UNIT = runs natively */
-    uint16_t *inputs, *outputs;
-    uint16_t input_count, output_count;
-};
-
-struct rtl_state {
-    struct native_card *card;
-    struct rtl_node *nodes;
-    struct rtl_unit *units;
-    size_t unit_count;
-    struct rtl_memory memory;
-    struct rtl_view view;
-    struct rtl_trace trace;
-    uint16_t *changed; /* FIFOs in which a record moved in this cycle */
-    size_t changed_count;
-    bool *is_changed;
-    uint64_t active[NATIVE_WORDS], next[NATIVE_WORDS];
-    uint64_t unit_active[UNITS_MAX / 64], unit_woken[UNITS_MAX / 64];
-    _Atomic uint64_t cycles, evaluations;
-};
-
-static void set_bit(uint64_t *bits, size_t bit)
-{
-    bits[bit / 64] |= UINT64_C(1) << bit % 64;
-}
 
 static void record_moved(void *context, uint16_t fifo)
 {
@@ -86,26 +24,21 @@ static void record_moved(void *context, uint16_t fifo)
     state->changed[state->changed_count++] = fifo;
 }
 
-/* One cycle of a node without a module: one activation of the native kernel or block, shown the FIFOs as they were when
- * the cycle began. The ports' block moves what it can, so it is shown one record and one free place of each at most. */
+/* One cycle of a kernel without a module: one activation of it, shown the FIFOs as they were when the cycle began. */
 static bool cycle_native(struct rtl_state *state, size_t number)
 {
     const struct rtl_node *node = &state->nodes[number];
     struct hls_fifo *fifo = state->card->fifo;
-    bool one = number == state->card->port_node;
     uint32_t hidden_tail[64], hidden_head[64];
     for (unsigned i = 0; i < node->input_count; i++) {
         struct hls_fifo *input = &fifo[node->inputs[i]];
-        uint32_t head = state->view.head[node->inputs[i]], tail = state->view.tail[node->inputs[i]];
         hidden_tail[i] = input->tail;
-        atomic_store_explicit(&input->tail, one && head != tail ? head + 1 : tail, memory_order_relaxed);
+        atomic_store_explicit(&input->tail, state->view.tail[node->inputs[i]], memory_order_relaxed);
     }
     for (unsigned i = 0; i < node->output_count; i++) {
         struct hls_fifo *output = &fifo[node->outputs[i]];
-        uint32_t head = state->view.head[node->outputs[i]], tail = state->view.tail[node->outputs[i]];
         hidden_head[i] = output->head;
-        atomic_store_explicit(&output->head, one && tail - head <= output->mask ? tail - output->mask : head,
-                              memory_order_relaxed);
+        atomic_store_explicit(&output->head, state->view.head[node->outputs[i]], memory_order_relaxed);
     }
     struct native_task *task = &state->card->tasks[number];
     bool done = task->run(task->context, &task->activity, 1) != 0;
@@ -124,71 +57,138 @@ static bool cycle_native(struct rtl_state *state, size_t number)
     return done;
 }
 
-/* Nodes on both sides of a FIFO in which something moved may act in the next cycle. */
+/* Whoever is at either end of a FIFO in which something moved may act in the next cycle. */
 static void end_cycle(struct rtl_state *state)
 {
     const struct native_stream *streams = state->card->graph->streams;
+    memset(state->unit_woken, 0, sizeof state->unit_woken);
     for (size_t i = 0; i < state->changed_count; i++) {
         uint16_t fifo = state->changed[i];
+        const uint16_t nodes[2] = {streams[fifo].from, streams[fifo].to};
         state->is_changed[fifo] = false;
-        if (state->trace.observer)
+        if (state->trace.watcher)
             rtl_trace_records(&state->trace, state->cycles, &state->view, fifo);
         state->view.head[fifo] = state->card->fifo[fifo].head;
         state->view.tail[fifo] = state->card->fifo[fifo].tail;
-        set_bit(state->next, streams[fifo].from);
-        set_bit(state->next, streams[fifo].to);
+        for (unsigned end = 0; end < 2; end++) {
+            if (state->fifo_units[fifo][end] != RTL_NO_UNIT)
+                rtl_wake_unit(state, state->fifo_units[fifo][end]);
+            else
+                rtl_set_mark(state->next, nodes[end]);
+        }
     }
     state->changed_count = 0;
     memcpy(state->active, state->next, sizeof state->active);
     memset(state->next, 0, sizeof state->next);
 }
 
-/* Returns how much was done; units that wait for their bus do something. */
-static unsigned cycle(struct rtl_state *state)
+static unsigned run_native(struct rtl_state *state)
 {
-    unsigned work = 0, evaluations = 0;
+    unsigned work = 0;
     for (unsigned word = 0; word < NATIVE_WORDS; word++) {
         uint64_t bits = state->active[word] | state->card->ready[word];
         state->card->ready[word] = 0;
         for (; bits; bits &= bits - 1) {
             size_t number = word * 64 + (unsigned)__builtin_ctzll(bits);
-            if (state->nodes[number].unit != NO_UNIT) {
-                set_bit(state->unit_active, state->nodes[number].unit);
-                set_bit(state->unit_woken, state->nodes[number].unit);
-            } else if (cycle_native(state, number)) {
-                set_bit(state->next, number);
+            if (state->nodes[number].is_shell)
+                continue;
+            if (state->nodes[number].unit != RTL_NO_UNIT) {
+                rtl_wake_unit(state, state->nodes[number].unit);
+            } else if (!state->view.reset && cycle_native(state, number)) {
+                rtl_set_mark(state->next, number);
                 work++;
             }
         }
     }
+    return work;
+}
+
+static unsigned settle(struct rtl_state *state)
+{
+    unsigned evaluations = 0;
     for (size_t i = 0; i < state->unit_count; i++) {
-        if (!(state->unit_active[i / 64] >> i % 64 & 1))
+        if (rtl_wires_settle(state, i))
+            rtl_wake_unit(state, i);
+        state->units[i].evaluated = false;
+        if (!rtl_has_mark(state->unit_active, i))
             continue;
+        rtl_unit_settle(&state->units[i], &state->view, rtl_has_mark(state->unit_woken, i));
         evaluations++;
-        struct rtl_unit *unit = &state->units[i];
-        if (rtl_unit_cycle(unit, &state->view, state->unit_woken[i / 64] >> i % 64 & 1))
+    }
+    return evaluations;
+}
+
+static unsigned finish(struct rtl_state *state)
+{
+    unsigned work = 0;
+    for (size_t i = 0; i < state->unit_count; i++) {
+        if (!rtl_has_mark(state->unit_active, i))
+            continue;
+        if (rtl_unit_finish(&state->units[i], &state->view))
             work++;
         else
             state->unit_active[i / 64] &= ~(UINT64_C(1) << i % 64);
-        if (unit->evaluated && !state->trace.waveform)
-            rtl_tick(&unit->rtl);
+        if (state->units[i].evaluated && !state->trace.waveform)
+            rtl_tick(&state->units[i].rtl);
     }
-    memset(state->unit_woken, 0, sizeof state->unit_woken);
-    if (state->trace.waveform && evaluations)
+    return work;
+}
+
+/* The modules reset themselves; the rest of the card goes with them: FIFOs, tables, what waits at the pins. */
+static void clear(struct rtl_state *state)
+{
+    size_t bytes = state->card->graph->stream_count * sizeof(uint32_t);
+    native_clear(state->card);
+    memset(state->view.head, 0, bytes);
+    memset(state->view.tail, 0, bytes);
+    for (size_t i = 0; i < state->unit_count; i++)
+        for (size_t n = 0; n < state->units[i].device_count; n++)
+            if (state->units[i].devices[n].reset)
+                state->units[i].devices[n].reset(state->units[i].devices[n].context);
+}
+
+/* Returns how much was done; units that wait for their bus do something. `always`: time passes even when nothing moves.
+ */
+static unsigned cycle(struct rtl_state *state, bool always)
+{
+    rtl_wires_begin(state);
+    for (size_t i = 0; i < state->unit_count && (state->view.reset || state->was_reset); i++)
+        rtl_wake_unit(state, i);
+    unsigned work = run_native(state);
+    unsigned evaluations = settle(state);
+    work += finish(state);
+    if (state->trace.waveform && (evaluations || always))
         rtl_trace_edge(&state->trace, state->cycles, state->units, state->unit_count);
+    if (state->view.reset && !state->was_reset)
+        clear(state);
+    state->was_reset = state->view.reset;
     end_cycle(state);
     /* A look at doorbells and ports that found nothing takes no time. */
-    atomic_store_explicit(&state->cycles, state->cycles + (work || evaluations), memory_order_relaxed);
+    atomic_store_explicit(&state->cycles, state->cycles + (work || evaluations || always), memory_order_relaxed);
     atomic_store_explicit(&state->evaluations, state->evaluations + evaluations, memory_order_relaxed);
     return work;
+}
+
+/* Who outside has something for a module that rests? */
+static void poll_devices(struct rtl_state *state)
+{
+    state->look = state->card->woken || ++state->rounds % LOOK_ROUNDS == 0;
+    state->card->woken = false;
+    for (size_t i = 0; i < state->unit_count; i++)
+        for (size_t n = 0; n < state->units[i].device_count; n++) {
+            const struct rtl_device *device = &state->units[i].devices[n];
+            if (device->poll && device->poll(device->context))
+                rtl_set_mark(state->unit_active, i);
+        }
 }
 
 static unsigned sweep(struct native_card *card)
 {
     struct rtl_state *state = card->engine_state;
     unsigned work = 0;
+    poll_devices(state);
     for (unsigned i = 0; i < CYCLES_PER_ROUND; i++) {
-        unsigned done = cycle(state);
+        unsigned done = cycle(state, false);
         if (!done)
             break;
         work += done;
@@ -196,15 +196,47 @@ static unsigned sweep(struct native_card *card)
     return work;
 }
 
-static void reset(struct native_card *card)
+static bool asked(struct native_card *card)
 {
     struct rtl_state *state = card->engine_state;
-    for (size_t i = 0; i < state->unit_count; i++)
-        rtl_unit_reset(&state->units[i]);
-    memset(state->view.head, 0, card->graph->stream_count * sizeof *state->view.head);
-    memset(state->view.tail, 0, card->graph->stream_count * sizeof *state->view.tail);
-    memset(state->active, 0, sizeof state->active);
-    memset(state->unit_active, 0, sizeof state->unit_active);
+    return atomic_load(&state->registers.asked);
+}
+
+static int prepare(struct native_card *card, const void *argument)
+{
+    const struct rtl_card_how *how = argument;
+    struct rtl_state *state = calloc(1, sizeof *state);
+    if (!state)
+        return -ENOMEM;
+    card->engine_state = state;
+    state->card = card;
+    state->whole = how->whole;
+    state->observer = how->observer;
+    state->halted = how->halted;
+    state->host_settings = rtl_host_settings;
+    atomic_store(&card->pause, how->halted);
+    return 0;
+}
+
+static int option(struct native_card *card, const char *key, const char *value, struct cipu_error *error)
+{
+    return rtl_option(card->engine_state, key, value, error);
+}
+
+static int create(struct native_card *card, struct cipu_error *error)
+{
+    struct rtl_state *state = card->engine_state;
+    state->view.fifo = card->fifo;
+    state->view.moved = record_moved;
+    state->view.context = state;
+    state->view.time_ms = &card->time_ms;
+    int result = rtl_build(state, error);
+    /* The reset of power-on is over before anybody may ask for something. */
+    do {
+        if (result == 0)
+            cycle(state, true);
+    } while (result == 0 && state->view.reset);
+    return result;
 }
 
 static void destroy(struct native_card *card)
@@ -213,155 +245,43 @@ static void destroy(struct native_card *card)
     if (!state)
         return;
     waveform_close(state->trace.waveform);
-    for (size_t i = 0; i < state->unit_count; i++)
-        rtl_unit_close(&state->units[i]);
-    for (size_t i = 0; state->nodes && i < card->graph->node_count; i++) {
-        free(state->nodes[i].inputs);
-        free(state->nodes[i].outputs);
-    }
-    free(state->nodes);
-    free(state->units);
-    free(state->view.head);
-    free(state->view.tail);
-    free(state->changed);
-    free(state->is_changed);
+    rtl_dismantle(state);
     free(state);
     card->engine_state = NULL;
 }
 
-static int list_fifos(struct rtl_state *state)
+static uint32_t access_register(struct cipu_card *base, enum rtl_access_kind kind, uint32_t offset, uint32_t value)
 {
-    const struct native_graph *graph = state->card->graph;
-    for (size_t n = 0; n < graph->node_count; n++) {
-        struct rtl_node *node = &state->nodes[n];
-        node->unit = NO_UNIT;
-        node->inputs = calloc(graph->stream_count + 1, sizeof *node->inputs);
-        node->outputs = calloc(graph->stream_count + 1, sizeof *node->outputs);
-        if (!node->inputs || !node->outputs)
-            return -ENOMEM;
-        for (size_t i = 0; i < graph->stream_count; i++) {
-            if (graph->streams[i].to == n)
-                node->inputs[node->input_count++] = (uint16_t)i;
-            if (graph->streams[i].from == n)
-                node->outputs[node->output_count++] = (uint16_t)i;
-        }
-        if (node->input_count > 64 || node->output_count > 64)
-            return -EINVAL;
-    }
-    return 0;
+    struct rtl_state *state = ((struct native_card *)base)->engine_state;
+    struct rtl_access access = {.kind = kind, .offset = offset, .value = value};
+    if (offset > UINT16_MAX)
+        return UINT32_MAX;
+    rtl_registers_post(&state->registers, &access);
+    while (state->halted && !access.done)
+        rtl_card_step(base);
+    rtl_registers_wait(&state->registers, &access);
+    return access.value;
 }
 
-/* A stream's name is from.port:to.port. */
-static void port_name(const struct native_stream *stream, bool input, char *name, size_t bytes)
+static uint32_t read_register(struct cipu_card *base, uint32_t offset)
 {
-    const char *colon = strchr(stream->name, ':'), *start = input ? colon + 1 : stream->name;
-    const char *dot = strchr(start, '.');
-    snprintf(name, bytes, "%.*s", input ? (int)strlen(dot + 1) : (int)(colon - dot - 1), dot + 1);
+    return access_register(base, RTL_READ, offset, 0);
 }
 
-static int join_node(struct rtl_state *state, size_t number, size_t unit, uint32_t index)
+static int reset(struct cipu_card *base)
 {
-    const struct native_graph *graph = state->card->graph;
-    struct rtl_node *node = &state->nodes[number];
-    int result = 0;
-    node->unit = (uint16_t)unit;
-    for (unsigned i = 0; result == 0 && i < node->input_count + node->output_count; i++) {
-        bool input = i < node->input_count;
-        uint16_t fifo = input ? node->inputs[i] : node->outputs[i - node->input_count];
-        char name[64];
-        port_name(&graph->streams[fifo], input, name, sizeof name);
-        result = rtl_unit_join(&state->units[unit], name, index, fifo, input);
-    }
-    return result;
+    uint32_t offset = CARD_BLOCK_OFFSET + (uint32_t)offsetof(struct card_block, reset);
+    access_register(base, RTL_WRITE, offset, 1);
+    return access_register(base, RTL_READ_ZERO, offset, 0) ? -ETIMEDOUT : 0;
 }
 
-static int create_unit(struct rtl_state *state, const struct rtl_model *model, const char *name, size_t node,
-                       struct cipu_error *error)
+/* As of a native card, a reset is over when the write returns. */
+static void write_register(struct cipu_card *base, uint32_t offset, uint32_t value)
 {
-    struct rtl_unit *unit = &state->units[state->unit_count];
-    int result = rtl_unit_open(unit, model, name, error);
-    if (result < 0)
-        return result;
-    unit->activity = &state->card->tasks[node].activity;
-    state->unit_count++;
-    return 0;
-}
-
-static int add_bus(struct rtl_state *state, struct rtl_unit *unit, enum bus_kind kind)
-{
-    bool host = kind == BUS_HOST;
-    struct bus_memory memory = host ? rtl_memory_bus(&state->memory) : rtl_memory_card(state->card);
-    unit->host_bus = host;
-    return rtl_unit_add_bus(unit, host ? &rtl_host_bus : &card_bus, &memory);
-}
-
-static int create_shell_units(struct rtl_state *state, struct cipu_error *error)
-{
-    const struct native_graph *graph = state->card->graph;
-    for (size_t kind = 0; kind < sizeof shell_units / sizeof shell_units[0]; kind++) {
-        size_t length = strlen(shell_units[kind].prefix), unit = NO_UNIT;
-        for (size_t n = 0; n < graph->node_count; n++) {
-            if (graph->nodes[n].kernel || strncmp(graph->nodes[n].name, shell_units[kind].prefix, length) != 0)
-                continue;
-            int result = 0;
-            if (unit == NO_UNIT) {
-                unit = state->unit_count;
-                result = create_unit(state, shell_units[kind].model, shell_units[kind].model->name, n, error);
-                if (result == 0)
-                    result = add_bus(state, &state->units[unit], shell_units[kind].bus);
-            }
-            if (result == 0)
-                result = join_node(state, n, unit, (uint32_t)strtoul(graph->nodes[n].name + length, NULL, 10));
-            if (result < 0)
-                return result;
-        }
-    }
-    return 0;
-}
-
-static int create_kernel_units(struct rtl_state *state, struct cipu_error *error)
-{
-    const struct native_graph *graph = state->card->graph;
-    for (size_t n = 0; n < graph->node_count; n++) {
-        for (const struct rtl_kernel *kernel = rtl_kernels; kernel->kernel; kernel++) {
-            if (!graph->nodes[n].kernel || strcmp(kernel->kernel, graph->nodes[n].kernel) != 0)
-                continue;
-            int result = create_unit(state, kernel->model, graph->nodes[n].name, n, error);
-            if (result == 0)
-                result = join_node(state, n, state->unit_count - 1, 0);
-            if (result < 0)
-                return result;
-        }
-    }
-    return 0;
-}
-
-static int create(struct native_card *card, struct cipu_error *error)
-{
-    const struct native_graph *graph = card->graph;
-    struct rtl_state *state = calloc(1, sizeof *state);
-    if (!state)
-        return -ENOMEM;
-    card->engine_state = state;
-    state->card = card;
-    state->memory.card = card;
-    state->nodes = calloc(graph->node_count + 1, sizeof *state->nodes);
-    state->units = calloc(UNITS_MAX, sizeof *state->units);
-    state->changed = calloc(graph->stream_count + 1, sizeof *state->changed);
-    state->is_changed = calloc(graph->stream_count + 1, sizeof *state->is_changed);
-    state->view = (struct rtl_view){calloc(graph->stream_count + 1, sizeof(uint32_t)),
-                                    calloc(graph->stream_count + 1, sizeof(uint32_t)),
-                                    card->fifo,
-                                    record_moved,
-                                    state,
-                                    &card->time_ms};
-    if (!state->nodes || !state->units || !state->changed || !state->is_changed || !state->view.head ||
-        !state->view.tail)
-        return -ENOMEM;
-    int result = list_fifos(state);
-    if (result == 0)
-        result = create_shell_units(state, error);
-    return result < 0 ? result : create_kernel_units(state, error);
+    if (offset == CARD_BLOCK_OFFSET + offsetof(struct card_block, reset) && (value & 1))
+        reset(base);
+    else
+        access_register(base, RTL_WRITE, offset, value);
 }
 
 static int open_card(const char *rest, struct cipu_card **card, struct cipu_error *error)
@@ -369,57 +289,92 @@ static int open_card(const char *rest, struct cipu_card **card, struct cipu_erro
     return rtl_card_open(&native_graph_card, rest, card, error);
 }
 
-/* A card that it opens has the native card's table. */
 const struct card_ops card_ops_rtl = {
     .scheme = "rtl",
     .open = open_card,
+    .close = native_close,
+    .read = read_register,
+    .write = write_register,
+    .doorbell = native_doorbell,
+    .doorbell_share = native_doorbell_share,
+    .dma_map = native_dma_map,
+    .dma_unmap = native_dma_unmap,
+    .interrupt = native_interrupt,
+    .reset = reset,
+    .activity = native_activity,
+    .capture = native_capture,
 };
 
-static const struct native_engine engine = {.create = create, .sweep = sweep, .reset = reset, .destroy = destroy};
+static const struct native_engine engine = {.ops = &card_ops_rtl,
+                                            .prepare = prepare,
+                                            .option = option,
+                                            .options = rtl_options,
+                                            .create = create,
+                                            .sweep = sweep,
+                                            .asked = asked,
+                                            .destroy = destroy};
 
 int rtl_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card, struct cipu_error *error)
 {
-    return native_engine_open(&engine, graph, rest, card, error);
+    static const struct rtl_card_how how = {0};
+    return rtl_card_open_as(&how, graph, rest, card, error);
 }
 
-void rtl_card_halt(struct cipu_card *base)
+int rtl_card_open_as(const struct rtl_card_how *how, const struct native_graph *graph, const char *rest,
+                     struct cipu_card **card, struct cipu_error *error)
 {
-    native_pause((struct native_card *)base);
+    return native_engine_open(&engine, how, graph, rest, card, error);
 }
 
 void rtl_card_step(struct cipu_card *base)
 {
     struct native_card *card = (struct native_card *)base;
+    struct rtl_state *state = card->engine_state;
     card->table = atomic_load(&card->map);
     card->generation = card->table->generation;
-    if (card->doorbell_node < NATIVE_NODES_MAX && native_doorbell_pending(card, false))
-        native_make_ready(card, card->doorbell_node);
-    cycle(card->engine_state);
+    card->time_ms = (uint32_t)(state->cycles / CYCLES_PER_MS);
+    native_doorbell_pending(card, true);
+    poll_devices(state);
+    cycle(state, true);
 }
 
-void rtl_card_observe(struct cipu_card *base, const struct rtl_observer *observer)
+void rtl_card_halt(struct cipu_card *base)
 {
-    ((struct rtl_state *)((struct native_card *)base)->engine_state)->trace.observer = observer;
+    struct native_card *card = (struct native_card *)base;
+    native_pause(card);
+    ((struct rtl_state *)card->engine_state)->halted = true;
+}
+
+static struct rtl_state *state_of(struct cipu_card *base)
+{
+    return ((struct native_card *)base)->engine_state;
+}
+
+void rtl_card_watch(struct cipu_card *base, const struct rtl_watcher *watcher)
+{
+    state_of(base)->trace.watcher = watcher;
 }
 
 int rtl_card_waveform(struct cipu_card *base, const char *path, uint64_t from, uint64_t count, struct cipu_error *error)
 {
-    struct rtl_state *state = ((struct native_card *)base)->engine_state;
+    struct rtl_state *state = state_of(base);
     return rtl_trace_open(&state->trace, path, from, count, state->units, state->unit_count, error);
 }
 
 void rtl_card_zero(struct cipu_card *base)
 {
-    struct rtl_state *state = ((struct native_card *)base)->engine_state;
+    struct rtl_state *state = state_of(base);
     state->cycles = 0;
-    for (size_t i = 0; i < state->unit_count; i++)
-        if (state->units[i].bus)
-            bus_reset(state->units[i].bus);
+    for (size_t i = 0; i < state->bus_count; i++)
+        bus_reset(&state->buses[i].bus);
 }
 
 void rtl_card_run(struct cipu_card *base)
 {
-    native_resume((struct native_card *)base);
+    struct native_card *card = (struct native_card *)base;
+    struct rtl_state *state = card->engine_state;
+    state->halted = false;
+    native_resume(card);
 }
 
 void rtl_card_figures(struct cipu_card *base, struct rtl_card_figures *figures)
@@ -427,15 +382,14 @@ void rtl_card_figures(struct cipu_card *base, struct rtl_card_figures *figures)
     struct native_card *card = (struct native_card *)base;
     struct rtl_state *state = card->engine_state;
     *figures = (struct rtl_card_figures){0};
-    bool halted = atomic_load(&card->pause);
-    if (!halted)
+    if (!state->halted)
         native_pause(card);
     figures->cycles = state->cycles;
     figures->evaluations = state->evaluations;
-    for (size_t i = 0; i < state->unit_count; i++) {
-        if (!state->units[i].host_bus)
+    for (size_t i = 0; i < state->bus_count; i++) {
+        if (strcmp(state->buses[i].name, "host") != 0)
             continue;
-        const struct bus_counters *counters = &state->units[i].bus->counters;
+        const struct bus_counters *counters = &state->buses[i].bus.counters;
         figures->host.reads += counters->reads;
         figures->host.read_requests += counters->read_requests;
         figures->host.completions += counters->completions;
@@ -445,6 +399,6 @@ void rtl_card_figures(struct cipu_card *base, struct rtl_card_figures *figures)
         figures->host.write_bytes += counters->write_bytes;
         figures->host.error_responses += counters->error_responses;
     }
-    if (!halted)
+    if (!state->halted)
         native_resume(card);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rtl card: the same card as the native one, cycle by cycle. Verilated modules stand in the places of those nodes
- * for which there are some (units); every other kernel runs natively as a model of one: at most one activation per
- * cycle, and a record that was written in one cycle is read in a later one. So
- * FIFOs behave as hw/shell/stream_fifo.sv does, and the card becomes exact kernel by kernel.
+ * The rtl card: the same card as the native one, cycle by cycle. The shell is Verilated modules (units), and so are
+ * those kernels for which there are some; every other kernel runs natively as a model of one: at most one activation
+ * per cycle, and a record that was written in one cycle is read in a later one. So FIFOs behave as
+ * hw/shell/stream_fifo.sv does, and the card becomes exact kernel by kernel.
  *
  * A unit that is idle is not evaluated. When all are, and no stream moves, the clock stands: the card's thread sleeps.
  */
@@ -26,23 +26,29 @@ extern const struct rtl_kernel rtl_kernels[];
 int rtl_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card,
                   struct cipu_error *error);
 
-/* How host memory behind PCIe behaves for cards that are opened later; a test may change it. */
-extern struct bus_settings rtl_host_bus;
+struct rtl_observer;
 
-/* For tests: the card's thread stands still until rtl_card_run, and rtl_card_step runs one cycle. */
-void rtl_card_halt(struct cipu_card *card);
+/* For tests and tools. Zeros are what rtl_card_open does. */
+struct rtl_card_how {
+    const struct rtl_model *whole; /* hw/shell/card.sv with this very graph as one module; NULL = modules one by one */
+    const struct rtl_observer *observer;
+    bool halted; /* the card's thread stands still until rtl_card_run, and rtl_card_step runs one cycle */
+};
+int rtl_card_open_as(const struct rtl_card_how *how, const struct native_graph *graph, const char *rest,
+                     struct cipu_card **card, struct cipu_error *error);
 void rtl_card_step(struct cipu_card *card);
+void rtl_card_halt(struct cipu_card *card);
 void rtl_card_run(struct cipu_card *card);
 
 /* Who watches the records: called by the card's thread for each that a node wrote into a FIFO (`written`) or took out
  * of it, at the end of that cycle. `stream` is its number in the card's graph; the record is valid during the call. */
-struct rtl_observer {
+struct rtl_watcher {
     void (*record)(void *context, uint64_t cycle, uint16_t stream, bool written, const void *record);
     void *context;
 };
 
 /* From the next cycle on; NULL = nobody. Halted cards only. */
-void rtl_card_observe(struct cipu_card *card, const struct rtl_observer *observer);
+void rtl_card_watch(struct cipu_card *card, const struct rtl_watcher *watcher);
 
 /* Writes the modules' signals of `count` cycles, from cycle `from` on, as an FST file, 4 ns a cycle. Once for a card,
  * halted. -ENOTSUP where the modules were built without, -EIO. The file is complete when the card is closed. */

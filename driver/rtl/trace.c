@@ -43,11 +43,9 @@ void rtl_trace_edge(struct rtl_trace *trace, uint64_t cycle, struct rtl_unit *un
             rtl_rise(&units[i].rtl);
     if (seen)
         waveform_dump(trace->waveform, cycle * CYCLE_NANOSECONDS + CYCLE_NANOSECONDS / 2);
-    for (size_t i = 0; i < unit_count; i++) {
+    for (size_t i = 0; i < unit_count; i++)
         if (units[i].evaluated)
             rtl_fall(&units[i].rtl);
-        units[i].evaluated = false;
-    }
 }
 
 static const uint8_t *record_at(const struct hls_fifo *fifo, uint32_t index)
@@ -57,10 +55,10 @@ static const uint8_t *record_at(const struct hls_fifo *fifo, uint32_t index)
 
 void rtl_trace_records(const struct rtl_trace *trace, uint64_t cycle, const struct rtl_view *view, uint16_t fifo)
 {
-    const struct rtl_observer *observer = trace->observer;
+    const struct rtl_watcher *watcher = trace->watcher;
     const struct hls_fifo *now = &view->fifo[fifo];
     for (uint32_t i = view->head[fifo]; i != now->head; i++)
-        observer->record(observer->context, cycle, fifo, false, record_at(now, i));
+        watcher->record(watcher->context, cycle, fifo, false, record_at(now, i));
     for (uint32_t i = view->tail[fifo]; i != now->tail; i++)
-        observer->record(observer->context, cycle, fifo, true, record_at(now, i));
+        watcher->record(watcher->context, cycle, fifo, true, record_at(now, i));
 }

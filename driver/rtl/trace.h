@@ -7,9 +7,9 @@
 #include "hw/platform/sim/waveform.h"
 
 struct rtl_trace {
-    const struct rtl_observer *observer; /* NULL = nobody */
-    struct waveform *waveform;           /* NULL = none */
-    uint64_t from, until;                /* cycles of the waveform */
+    const struct rtl_watcher *watcher; /* NULL = nobody */
+    struct waveform *waveform;         /* NULL = none */
+    uint64_t from, until;              /* cycles of the waveform */
 };
 
 int rtl_trace_open(struct rtl_trace *trace, const char *path, uint64_t from, uint64_t count,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "driver/rtl/unit.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,31 +17,16 @@ int rtl_unit_open(struct rtl_unit *unit, const struct rtl_model *model, const ch
         unit->time = rtl_pin(&unit->rtl, "time_ms", 32);
     if (rtl_has_pin(&unit->rtl, "quiet"))
         unit->quiet = rtl_pin(&unit->rtl, "quiet", 1);
+    /* A module with `clear` has parts that live through the card's reset. */
+    unit->core_rst = rtl_has_pin(&unit->rtl, "clear") ? rtl_pin(&unit->rtl, "clear", 1).value : unit->rtl.rst;
     return 0;
 }
 
 void rtl_unit_close(struct rtl_unit *unit)
 {
-    if (unit->bus)
-        bus_close(unit->bus);
-    free(unit->bus);
     free(unit->joins);
     if (unit->rtl.model)
         rtl_close(&unit->rtl);
-}
-
-void rtl_unit_reset(struct rtl_unit *unit)
-{
-    for (size_t i = 0; i < unit->join_count; i++) {
-        if (unit->joins[i].input)
-            rtl_offer(&unit->joins[i].stream, NULL);
-        else
-            rtl_accept(&unit->joins[i].stream, false);
-    }
-    if (unit->bus)
-        bus_reset(unit->bus);
-    rtl_reset(&unit->rtl);
-    unit->resting = false;
 }
 
 int rtl_unit_join(struct rtl_unit *unit, const char *name, uint32_t index, uint16_t fifo, bool input)
@@ -49,14 +35,15 @@ int rtl_unit_join(struct rtl_unit *unit, const char *name, uint32_t index, uint1
     if (!joins)
         return -ENOMEM;
     unit->joins = joins;
-    joins[unit->join_count++] = (struct rtl_join){rtl_stream(&unit->rtl, name, index, 0), fifo, input};
+    joins[unit->join_count++] =
+        (struct rtl_join){rtl_stream(&unit->rtl, name, index, 0), fifo, input, false, MONITOR_STREAMS};
     return 0;
 }
 
-int rtl_unit_add_bus(struct rtl_unit *unit, const struct bus_settings *settings, const struct bus_memory *memory)
+void rtl_unit_add(struct rtl_unit *unit, struct rtl_device device)
 {
-    unit->bus = calloc(1, sizeof *unit->bus);
-    return unit->bus ? bus_open(unit->bus, &unit->rtl, "bus", settings, memory) : -ENOMEM;
+    assert(unit->device_count < RTL_DEVICES_MAX);
+    unit->devices[unit->device_count++] = device;
 }
 
 static uint8_t *slot(const struct hls_fifo *fifo, uint32_t index)
@@ -72,7 +59,8 @@ static void present(struct rtl_unit *unit, const struct rtl_view *view)
         uint32_t head = view->head[join->fifo], tail = view->tail[join->fifo];
         const struct hls_fifo *fifo = &view->fifo[join->fifo];
         if (join->input) {
-            rtl_offer(&join->stream, head != tail ? slot(fifo, head) : NULL);
+            bool some = head != tail && !(join->gated && view->quiesce);
+            rtl_offer(&join->stream, some ? slot(fifo, head) : NULL);
         } else {
             rtl_accept(&join->stream, tail - head <= fifo->mask);
         }
@@ -99,33 +87,30 @@ static bool move(struct rtl_unit *unit, const struct rtl_view *view)
     return some;
 }
 
-/* The bus has something for the module in this cycle. */
-static bool bus_speaks(const struct rtl_unit *unit)
+void rtl_unit_settle(struct rtl_unit *unit, const struct rtl_view *view, bool woken)
 {
-    return unit->bus && (unit->bus->offering_read || unit->bus->offering_response);
-}
-
-/* The module is evaluated, with what the bus holds out to it. Returns whether something moved in a FIFO. */
-static bool evaluate(struct rtl_unit *unit, const struct rtl_view *view)
-{
+    unit->evaluated = woken || !unit->resting || view->reset;
+    for (size_t i = 0; i < unit->device_count; i++)
+        unit->evaluated |= unit->devices[i].drive(unit->devices[i].context);
+    if (!unit->evaluated)
+        return;
     present(unit, view);
+    if (unit->core_rst)
+        *unit->core_rst = view->reset;
     if (unit->time.value)
         rtl_put(&unit->time, 0, 32, *view->time_ms);
     rtl_settle(&unit->rtl);
-    bool moved = move(unit, view);
     unit->resting = unit->quiet.value && *(const uint8_t *)unit->quiet.value;
     unit->is_idle = *(const uint8_t *)unit->idle.value;
-    return moved;
 }
 
-bool rtl_unit_cycle(struct rtl_unit *unit, const struct rtl_view *view, bool woken)
+bool rtl_unit_finish(struct rtl_unit *unit, const struct rtl_view *view)
 {
-    if (unit->bus)
-        bus_drive(unit->bus);
-    unit->evaluated = woken || !unit->resting || bus_speaks(unit);
-    bool moved = unit->evaluated && evaluate(unit, view);
-    if (unit->bus)
-        bus_sample(unit->bus);
-    native_account(unit->activity, moved ? 1 : 0, false);
-    return moved || !(unit->is_idle || unit->resting) || (unit->bus && !bus_idle(unit->bus));
+    bool moved = unit->evaluated && !view->reset && move(unit, view);
+    bool busy = view->reset;
+    for (size_t i = 0; i < unit->device_count; i++)
+        busy |= unit->devices[i].sample(unit->devices[i].context);
+    if (unit->activity)
+        native_account(unit->activity, moved ? 1 : 0, false);
+    return moved || busy || !(unit->is_idle || unit->resting);
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum register_block_type { BLOCK_CARD = 1, BLOCK_RINGS = 2, BLOCK_PORTS = 3 };
+enum register_block_type { BLOCK_CARD = 1, BLOCK_RINGS = 2, BLOCK_PORTS = 3, BLOCK_STREAMS = 4 };
 
 struct register_block {
     uint32_t type;
@@ -64,13 +64,44 @@ struct ports_block {
     struct port_registers port[2];
 };
 
-#define CARD_BLOCK_OFFSET   0x000u
-#define RINGS_BLOCK_OFFSET  0x100u
-#define PORTS_BLOCK_OFFSET  0x200u
-#define REGISTER_FILE_BYTES 0x1000u
+/* The streams of packets between the shell and the kernels. */
+#define MONITOR_RECEIVE   0u  /* + port: what came from its MAC */
+#define MONITOR_SEND      2u  /* + port: what goes to its MAC */
+#define MONITOR_DMA_READ  4u  /* + channel */
+#define MONITOR_DMA_WRITE 20u /* + channel */
+#define MONITOR_STREAMS   36u
+
+/* Counters of 64 bits in two halves, which are read one after the other: take the low half between two equal high ones.
+ */
+struct stream_registers {
+    uint32_t packets_low;
+    uint32_t packets_high;
+    uint32_t bytes_low;
+    uint32_t bytes_high;
+    uint32_t stalls_low; /* cycles in which a beat waited for its reader; 0 on a card without a clock */
+    uint32_t stalls_high;
+    uint32_t reserved[2];
+};
+
+struct streams_block {
+    struct register_block header;
+    uint32_t streams;      /* how many there are */
+    uint32_t stuck_cycles; /* a beat that waits so long, or up to twice as long, makes its stream stuck; 0 = never */
+    uint32_t stuck_low;    /* a bit for each stream: until a beat moves */
+    uint32_t stuck_high;
+    struct stream_registers stream[36]; /* MONITOR_... */
+};
+
+#define CARD_BLOCK_OFFSET    0x000u
+#define RINGS_BLOCK_OFFSET   0x100u
+#define PORTS_BLOCK_OFFSET   0x200u
+#define STREAMS_BLOCK_OFFSET 0x300u
+#define REGISTER_FILE_BYTES  0x1000u
 
 static_assert(sizeof(struct card_block) == 64, "card block");
 static_assert(sizeof(struct rings_block) == 176, "rings block");
 static_assert(sizeof(struct ports_block) == 80, "ports block");
+static_assert(sizeof(struct streams_block) == 32 + MONITOR_STREAMS * 32, "streams block");
+static_assert(STREAMS_BLOCK_OFFSET + sizeof(struct streams_block) <= REGISTER_FILE_BYTES, "all within the file");
 
 #endif

@@ -3,7 +3,8 @@
 // platform adapts: AXI4-Lite for registers, doorbell writes, MSI-X messages, one AXI4 master for host memory, one for
 // card memory, and an Ethernet MAC at each port.
 module card #(
-    parameter int CLOCK_KHZ = 250000
+    parameter int CLOCK_KHZ = 250000,
+    parameter int STUCK_CYCLES = 1000000
 ) (
     input logic clk,
     input logic rst,
@@ -26,7 +27,7 @@ module card #(
     output logic        lite_rvalid,
     input  logic        lite_rready,
 
-    input  logic        doorbell_write,
+    input  logic        doorbell_valid,
     input  logic [31:0] doorbell_page,
     input  logic [31:0] doorbell_value,
     input  logic [15:0] message_window,  // moderation, in cycles
@@ -93,6 +94,7 @@ module card #(
     input  logic [  cipu::CARD_PORTS*7-1:0] mac_rx_bytes,
     input  logic [    cipu::CARD_PORTS-1:0] mac_rx_last,
     input  logic [    cipu::CARD_PORTS-1:0] mac_rx_error,
+    input  logic [    cipu::CARD_PORTS-1:0] mac_rx_lost,
     output logic [    cipu::CARD_PORTS-1:0] mac_rx_pause,
     output logic [    cipu::CARD_PORTS-1:0] mac_tx_valid,
     input  logic [    cipu::CARD_PORTS-1:0] mac_tx_ready,
@@ -100,6 +102,8 @@ module card #(
     output logic [  cipu::CARD_PORTS*7-1:0] mac_tx_bytes,
     output logic [    cipu::CARD_PORTS-1:0] mac_tx_last,
     input  logic [    cipu::CARD_PORTS-1:0] mac_tx_pause,
+    input  logic [    cipu::CARD_PORTS-1:0] mac_tx_lost,
+    output logic                            core_rst,      // the card is being reset: what stands behind it may be, too
     output logic                            idle
 );
 
@@ -108,14 +112,26 @@ module card #(
   localparam int MEMORY_PORTS = 4;
   localparam int INTERRUPT_PORTS = 4;
 
-  logic core_rst, quiesce, reset_request, reset_busy, settings_pending;
+  logic quiesce, reset_request, reset_busy, settings_pending;
   // The clock is the platform's business.
   // verilator lint_off UNUSEDSIGNAL
   logic read_quiet;
   // verilator lint_on UNUSEDSIGNAL
   logic graph_idle, read_idle, write_idle, memory_idle, doorbells_idle, interrupts_idle;
-  logic [PORTS-1:0] rx_idle, tx_idle;
+  logic registers_idle, reset_idle;
+  logic [PORTS-1:0] rx_idle, tx_idle, tx_between;
   logic [PORTS*5*32-1:0] port_registers;
+  localparam int STREAMS = cipu::MONITOR_STREAMS;
+  logic monitors_idle;
+  logic [8:0] monitor_word;
+  logic [31:0] monitor_value;
+  logic [STREAMS-1:0] stuck, monitor_valid, monitor_ready, monitor_last;
+  logic [STREAMS*7-1:0] monitor_bytes;
+  // Of a beat only these two matter here.
+  // verilator lint_off UNUSEDSIGNAL
+  logic [STREAMS*cipu::BEAT_BITS-1:0] monitor_data;
+  cipu::beat_t monitor_beat;
+  // verilator lint_on UNUSEDSIGNAL
 
   logic rings_valid, rings_ready;
   logic [cipu::RING_SETTING_BITS-1:0] rings_data;
@@ -139,14 +155,16 @@ module card #(
       .clk,
       .rst,
       .request(reset_request),
-      .bus_idle(read_idle && write_idle && memory_idle),
+      .bus_idle(read_idle && write_idle && memory_idle && (&tx_between)),
       .quiesce,
       .core_rst,
-      .busy(reset_busy)
+      .busy(reset_busy),
+      .idle(reset_idle)
   );
 
   register_file #(
-      .CLOCK_KHZ(CLOCK_KHZ)
+      .CLOCK_KHZ(CLOCK_KHZ),
+      .STUCK_CYCLES(STUCK_CYCLES)
   ) registers (
       .clk,
       .rst,
@@ -174,13 +192,43 @@ module card #(
       .settings_pending,
       .reset_request,
       .reset_busy,
-      .port_registers
+      .idle(registers_idle),
+      .port_registers,
+      .monitor_word,
+      .monitor_value,
+      .stuck
+  );
+
+  // In the order of hls/include/registers.h.
+  assign monitor_valid = {write_data_valid, read_data_valid, tx_valid, rx_valid};
+  assign monitor_ready = {write_data_ready, read_data_ready, tx_ready, rx_ready};
+  assign monitor_data  = {write_data_data, read_data_data, tx_data, rx_data};
+  always_comb
+    for (int s = 0; s < STREAMS; s++) begin
+      monitor_beat = monitor_data[s*cipu::BEAT_BITS+:cipu::BEAT_BITS];
+      monitor_last[s] = monitor_beat.meta.last != 0;
+      monitor_bytes[s*7+:7] = monitor_beat.meta.bytes[6:0];
+    end
+  stream_monitors #(
+      .STREAMS(STREAMS),
+      .LIMIT(STUCK_CYCLES)
+  ) monitors (
+      .clk,
+      .rst(core_rst),
+      .valid(monitor_valid),
+      .ready(monitor_ready),
+      .last(monitor_last),
+      .bytes(monitor_bytes),
+      .word(monitor_word),
+      .value(monitor_value),
+      .stuck,
+      .idle(monitors_idle)
   );
 
   doorbells doorbells (
       .clk,
       .rst(core_rst),
-      .write_valid(doorbell_write),
+      .write_valid(doorbell_valid),
       .write_page(doorbell_page),
       .write_value(doorbell_value),
       .hold_host(settings_pending),
@@ -201,7 +249,7 @@ module card #(
   ) interrupts (
       .clk,
       .rst(core_rst),
-      .window(message_window),
+      .message_window,
       .request_valid(interrupt_valid),
       .request_ready(interrupt_ready),
       .request_data(interrupt_data),
@@ -369,16 +417,18 @@ module card #(
           .PORT(p)
       ) rx (
           .clk,
-          .rst(core_rst),
+          .rst,
+          .clear(core_rst),
           .mac_valid(mac_rx_valid[p]),
           .mac_data(mac_rx_data[p*512+:512]),
           .mac_bytes(mac_rx_bytes[p*7+:7]),
           .mac_last(mac_rx_last[p]),
           .mac_error(mac_rx_error[p]),
+          .mac_lost(mac_rx_lost[p]),
           .out_valid(rx_valid[p]),
           .out_ready(rx_ready[p]),
           .out_data(rx_data[p*cipu::BEAT_BITS+:cipu::BEAT_BITS]),
-          .pause(mac_rx_pause[p]),
+          .mac_pause(mac_rx_pause[p]),
           .received_packets(port_registers[(p*5+1)*32+:32]),
           .received_dropped(port_registers[(p*5+2)*32+:32]),
           .idle(rx_idle[p])
@@ -389,12 +439,15 @@ module card #(
           .in_valid(tx_valid[p]),
           .in_ready(tx_ready[p]),
           .in_data(tx_data[p*cipu::BEAT_BITS+:cipu::BEAT_BITS]),
-          .pause(mac_tx_pause[p]),
+          .mac_pause(mac_tx_pause[p]),
+          .quiesce,
+          .between(tx_between[p]),
           .mac_valid(mac_tx_valid[p]),
           .mac_ready(mac_tx_ready[p]),
           .mac_data(mac_tx_data[p*512+:512]),
           .mac_bytes(mac_tx_bytes[p*7+:7]),
           .mac_last(mac_tx_last[p]),
+          .mac_lost(mac_tx_lost[p]),
           .sent_packets(port_registers[(p*5+3)*32+:32]),
           .send_dropped(port_registers[(p*5+4)*32+:32]),
           .idle(tx_idle[p])
@@ -403,7 +456,7 @@ module card #(
     end
   endgenerate
 
-  assign idle = !reset_busy && graph_idle && read_idle && write_idle && memory_idle && doorbells_idle &&
-      interrupts_idle && (&rx_idle) && (&tx_idle) && !rings_valid;
+  assign idle = reset_idle && registers_idle && graph_idle && read_idle && write_idle && memory_idle && doorbells_idle &&
+      interrupts_idle && (&rx_idle) && (&tx_idle) && monitors_idle;
 
 endmodule

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the MAC, which cannot wait, to beats. A frame is passed on when it is whole, because its first beat carries the
-// length. Frames that are spoilt, shorter or longer than a packet may be, or find no room, are dropped and counted.
+// length. Frames that are spoilt, shorter or longer than a packet may be, or find no room, are dropped and counted. A frame
+// that is on the wire while the card is reset is lost to its end: its rest is no frame.
 module ethernet_rx #(
     parameter int PORT  = 0,
     parameter int BEATS = 512
 ) (
     input  logic                       clk,
-    input  logic                       rst,
+    input  logic                       rst,              // of the platform
+    input  logic                       clear,            // the card is reset
     input  logic                       mac_valid,
     input  logic [              511:0] mac_data,
     input  logic [                6:0] mac_bytes,        // 64 but in the last word
     input  logic                       mac_last,
     input  logic                       mac_error,        // with last
+    input  logic                       mac_lost,         // a frame was lost before it came here
     output logic                       out_valid,
     input  logic                       out_ready,
     output logic [cipu::BEAT_BITS-1:0] out_data,
-    output logic                       pause,            // half full: the other end should wait (IEEE 802.3, 31B)
+    output logic                       mac_pause,        // half full: the other end should wait (IEEE 802.3, 31B)
     output logic [               31:0] received_packets,
     output logic [               31:0] received_dropped,
     output logic                       idle
@@ -37,11 +40,11 @@ module ethernet_rx #(
       .BEATS(BEATS)
   ) buffer (
       .clk,
-      .rst,
+      .rst(rst || clear),
       .write(mac_valid && !lost_now),
       .write_data({mac_last, mac_bytes, mac_data}),
       .room,
-      .half(pause),
+      .half(mac_pause),
       .keep,
       .keep_ready,
       .keep_note(total),
@@ -75,12 +78,13 @@ module ethernet_rx #(
       partial <= !mac_last;
       length <= total > cipu::PACKET_BYTES_MAX ? 16'd65000 : total;  // never becomes good again
       lost   <= lost_now;
-      if (mac_last && good) received_packets <= received_packets + 32'd1;
-      if (mac_last && !good) received_dropped <= received_dropped + 32'd1;
     end
+    received_packets <= received_packets + 32'(keep);
+    received_dropped <= received_dropped + 32'(mac_valid && mac_last && !good) + 32'(mac_lost);
     if (out_valid && out_ready) first <= word[519];
-    if (rst) begin
-      partial <= 1'b0;
+    if (rst) partial <= 1'b0;
+    if (rst || clear) begin
+      lost <= 1'b1;
       first <= 1'b1;
       received_packets <= '0;
       received_dropped <= '0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From beats to the MAC. A packet is sent when it is whole, because only its last beat says whether it is spoilt, and
 // because a MAC may not be kept waiting inside a frame. Spoilt packets and those of a length that no frame has are dropped
-// and counted. While `pause` is set no new frame begins.
+// and counted. While `mac_pause` or `quiesce` is set no new frame begins.
 module ethernet_tx #(
     parameter int BEATS = 512
 ) (
@@ -13,12 +13,15 @@ module ethernet_tx #(
     // verilator lint_off UNUSEDSIGNAL
     input  logic [cipu::BEAT_BITS-1:0] in_data,
     // verilator lint_on UNUSEDSIGNAL
-    input  logic                       pause,
+    input  logic                       mac_pause,        // the other end asks for it
+    input  logic                       quiesce,          // the card is about to be reset
+    output logic                       between,          // no frame is under way
     output logic                       mac_valid,
     input  logic                       mac_ready,
     output logic [              511:0] mac_data,
     output logic [                6:0] mac_bytes,
     output logic                       mac_last,
+    input  logic                       mac_lost,         // a frame that the MAC had taken was lost there
     output logic [               31:0] sent_packets,
     output logic [               31:0] send_dropped,
     output logic                       idle
@@ -69,16 +72,17 @@ module ethernet_tx #(
       .out_last(word[519]),
       .idle
   );
-  assign mac_valid = word_valid && (!outside || !pause || offered);
+  assign mac_valid = word_valid && (!outside || !(mac_pause || quiesce) || offered);
+  assign between = outside && !offered;
   assign {mac_last, mac_bytes, mac_data} = word;
 
   always_ff @(posedge clk) begin
     if (move) begin
       length <= last ? '0 : spoilt_now ? length : total;
       spoilt <= !last && spoilt_now;
-      if (last && good) sent_packets <= sent_packets + 32'd1;
-      if (last && !good) send_dropped <= send_dropped + 32'd1;
     end
+    sent_packets <= sent_packets + 32'(move && last && good);
+    send_dropped <= send_dropped + 32'(move && last && !good) + 32'(mac_lost);
     if (mac_valid && mac_ready) outside <= mac_last;
     offered <= mac_valid && !mac_ready;
     if (rst) begin

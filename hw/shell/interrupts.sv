@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Interrupt requests to MSI-X messages. A vector that is requested again before its message left is sent once; no request
-// is without a later message. Moderation: after its message a vector is silent until the next window begins, so there are
-// at most two messages of it in `window` cycles; 0 = no moderation.
+// is without a later message. Moderation: a message opens a window unless one is open, and a vector is silent from its
+// message to the window's end, so there are at most two messages of it in that many cycles; 0 = no moderation. The timer
+// stands while no window is open, so the clock may.
 module interrupts #(
     parameter int PORTS   = 4,
     parameter int VECTORS = cipu::CARD_VECTORS
 ) (
     input  logic                                         clk,
     input  logic                                         rst,
-    input  logic [                                 15:0] window,
+    input  logic [                                 15:0] message_window,
     input  logic [                            PORTS-1:0] request_valid,
     output logic [                            PORTS-1:0] request_ready,
     // Padding is of no use.
@@ -46,18 +47,19 @@ module interrupts #(
       .valid(send),
       .grant(vector)
   );
-  assign idle = request_valid == '0 && pending == '0 && !message_valid;
+  assign idle = request_valid == '0 && pending == '0 && !message_valid && timer == 0;
 
   always_ff @(posedge clk) begin
     pending <= pending | requested;
-    timer   <= timer == 0 ? window : timer - 16'd1;
-    if (timer == 0) silent <= '0;
+    if (timer != 0) timer <= timer - 16'd1;
+    if (timer == 1) silent <= '0;
     if (!message_valid || message_ready) begin
       message_valid <= send;
       message_data  <= 16'(vector);
       if (send) begin
         pending[vector] <= requested[vector];
-        silent[vector]  <= window != 0;
+        if (timer == 0) timer <= message_window;
+        if (timer != 1) silent[vector] <= message_window != 0;
       end
     end
     if (rst) begin

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The register file (hls/include/registers.h) behind AXI4-Lite: one access at a time. Offsets and values come from the C
 // headers. A ring's setting leaves as a record when its `enable` is written; the write is answered when it has found room.
+// A read is answered in the second cycle, so that the streams' counters may be far away.
 module register_file #(
-    parameter int CLOCK_KHZ = 250000
+    parameter int CLOCK_KHZ = 250000,
+    parameter int STUCK_CYCLES = 1000000
 ) (
     input  logic        clk,
     input  logic        rst,
@@ -34,8 +36,12 @@ module register_file #(
     output logic                               settings_pending,
     output logic                               reset_request,     // for one cycle
     input  logic                               reset_busy,
+    output logic                               idle,
     // By port: link, packets received, dropped, packets sent, dropped.
-    input  logic [cipu::CARD_PORTS*5*32-1:0]   port_registers
+    input  logic [cipu::CARD_PORTS*5*32-1:0]   port_registers,
+    output logic [8:0]                         monitor_word,      // {stream, register}
+    input  logic [31:0]                        monitor_value,
+    input  logic [cipu::MONITOR_STREAMS-1:0]   stuck
 );
 
   localparam int RING_BYTES = cipu::RING_REGISTERS_BITS / 8;
@@ -44,6 +50,8 @@ module register_file #(
   localparam int PORT_BYTES = cipu::PORT_REGISTERS_BITS / 8;
   localparam int PORT_FIRST = cipu::PORTS_BLOCK_OFFSET + cipu::PORTS_BLOCK_PORT_AT;
   localparam int PORT_END = PORT_FIRST + cipu::CARD_PORTS * PORT_BYTES;
+  localparam int STREAM_FIRST = cipu::STREAMS_BLOCK_OFFSET + cipu::STREAMS_BLOCK_STREAM_AT;
+  localparam int STREAM_END = STREAM_FIRST + cipu::MONITOR_STREAMS * cipu::STREAM_REGISTERS_BITS / 8;
 
   // ---- writes
   logic write, write_ready, ring_write, enable_write, setting_ready;
@@ -121,11 +129,14 @@ module register_file #(
   );
   assign settings_pending = rings_valid || (write && enable_write);
 
+  logic reading;
+  assign idle = !lite_awvalid && !lite_arvalid && !lite_bvalid && !reading && !lite_rvalid && !rings_valid && !reset_request;
+
   // ---- reads
   logic [31:0] read_at, value, port_register, read_register;
   logic [2:0] read_ring;
   logic port_number;
-  assign read_at = {16'd0, lite_araddr};
+  assign monitor_word = 9'((read_at - STREAM_FIRST) / 4);
   assign port_number = 1'((read_at - PORT_FIRST) / PORT_BYTES);
   assign port_register = (read_at - PORT_FIRST) % PORT_BYTES / 4;
   assign read_ring = 3'((read_at - RING_FIRST) / RING_BYTES);
@@ -153,6 +164,14 @@ module register_file #(
       cipu::PORTS_BLOCK_OFFSET + cipu::REGISTER_BLOCK_TYPE_AT: value = cipu::BLOCK_PORTS;
       cipu::PORTS_BLOCK_OFFSET + cipu::REGISTER_BLOCK_VERSION_AT: value = 1;
       cipu::PORTS_BLOCK_OFFSET + cipu::REGISTER_BLOCK_LENGTH_AT: value = cipu::PORTS_BLOCK_BITS / 8;
+      cipu::PORTS_BLOCK_OFFSET + cipu::REGISTER_BLOCK_NEXT_AT: value = cipu::STREAMS_BLOCK_OFFSET;
+      cipu::STREAMS_BLOCK_OFFSET + cipu::REGISTER_BLOCK_TYPE_AT: value = cipu::BLOCK_STREAMS;
+      cipu::STREAMS_BLOCK_OFFSET + cipu::REGISTER_BLOCK_VERSION_AT: value = 1;
+      cipu::STREAMS_BLOCK_OFFSET + cipu::REGISTER_BLOCK_LENGTH_AT: value = cipu::STREAMS_BLOCK_BITS / 8;
+      cipu::STREAMS_BLOCK_OFFSET + cipu::STREAMS_BLOCK_STREAMS_AT: value = cipu::MONITOR_STREAMS;
+      cipu::STREAMS_BLOCK_OFFSET + cipu::STREAMS_BLOCK_STUCK_CYCLES_AT: value = STUCK_CYCLES;
+      cipu::STREAMS_BLOCK_OFFSET + cipu::STREAMS_BLOCK_STUCK_LOW_AT: value = stuck[31:0];
+      cipu::STREAMS_BLOCK_OFFSET + cipu::STREAMS_BLOCK_STUCK_HIGH_AT: value = 32'(stuck[cipu::MONITOR_STREAMS-1:32]);
       default: value = '0;
     endcase
     if (read_at >= RING_FIRST && read_at < RING_END) begin
@@ -168,18 +187,24 @@ module register_file #(
     end
     if (read_at >= PORT_FIRST && read_at < PORT_END && port_register < 5)
       value = port_registers[(32'(port_number)*5+32'(port_register[2:0]))*32+:32];
+    if (read_at >= STREAM_FIRST && read_at < STREAM_END) value = monitor_value;
     if (read_at >= cipu::REGISTER_FILE_BYTES || read_at[1:0] != 0) value = '1;
   end
 
-  assign lite_arready = !lite_rvalid || lite_rready;
+  assign lite_arready = !reading && (!lite_rvalid || lite_rready);
   assign lite_rresp   = 2'b00;
   always_ff @(posedge clk) begin
+    reading <= lite_arvalid && lite_arready;
+    if (lite_arvalid && lite_arready) read_at <= {16'd0, lite_araddr};
     if (lite_rready) lite_rvalid <= 1'b0;
-    if (lite_arvalid && lite_arready) begin
+    if (reading) begin
       lite_rvalid <= 1'b1;
       lite_rdata  <= value;
     end
-    if (rst) lite_rvalid <= 1'b0;
+    if (rst) begin
+      reading <= 1'b0;
+      lite_rvalid <= 1'b0;
+    end
   end
 
 endmodule

@@ -12,7 +12,8 @@ module reset_control #(
     input  logic bus_idle,
     output logic quiesce,    // no new transfer begins
     output logic core_rst,
-    output logic busy
+    output logic busy,
+    output logic idle
 );
 
   localparam int COUNT = $clog2(PATIENCE + 1);
@@ -22,6 +23,7 @@ module reset_control #(
   assign quiesce = stopping || resetting;
   assign core_rst = resetting;
   assign busy = request || quiesce;
+  assign idle = !busy;
 
   always_ff @(posedge clk) begin
     if (stopping) begin

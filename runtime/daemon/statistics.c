@@ -125,6 +125,18 @@ static json_t *kernels(struct daemon *daemon)
     return list;
 }
 
+static json_t *streams(struct daemon *daemon)
+{
+    struct cipu_stream stream;
+    json_t *list = json_array();
+    for (unsigned i = 0; cipu_card_stream(daemon->card, i, &stream) == 0; i++)
+        if (stream.packets || stream.stalls)
+            json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:b}", "name", stream.name, "packets",
+                                                  (json_int_t)stream.packets, "bytes", (json_int_t)stream.bytes,
+                                                  "stalls", (json_int_t)stream.stalls, "stuck", stream.stuck));
+    return list;
+}
+
 static json_t *net_counters(struct daemon *daemon)
 {
     struct net_statistics net;
@@ -155,9 +167,9 @@ json_t *daemon_statistics(struct daemon *daemon)
     clock_gettime(CLOCK_MONOTONIC, &now);
     double uptime =
         (double)(now.tv_sec - daemon->started.tv_sec) + (double)(now.tv_nsec - daemon->started.tv_nsec) / 1000000000;
-    return json_pack("{s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "uptime_seconds", uptime, "events",
+    return json_pack("{s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "uptime_seconds", uptime, "events",
                      (json_int_t)atomic_load(&daemon->events), "card", named_counters(daemon, fates, COUNT(fates)),
                      "punts", named_counters(daemon, reasons, COUNT(reasons)), "ports", ports(daemon), "functions",
-                     functions(daemon), "net", net_counters(daemon), "rings", ring_drops(daemon), "kernels",
-                     kernels(daemon));
+                     functions(daemon), "net", net_counters(daemon), "rings", ring_drops(daemon), "streams",
+                     streams(daemon), "kernels", kernels(daemon));
 }

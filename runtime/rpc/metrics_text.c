@@ -83,6 +83,13 @@ static const struct metric metrics[] = {
      "activations"},
     {"cipu_kernel_stalls_total", COUNTER, "Visits to a kernel that found input but no room for output.", "kernels",
      "kernel=name", NULL, "stalls"},
+    {"cipu_stream_packets_total", COUNTER, "Packets that passed between the card's shell and its kernels.", "streams",
+     "stream=name", NULL, "packets"},
+    {"cipu_stream_bytes_total", COUNTER, "Bytes of packets that passed a stream.", "streams", "stream=name", NULL,
+     "bytes"},
+    {"cipu_stream_stalls_total", COUNTER, "Cycles in which a stream's beat waited for its reader.", "streams",
+     "stream=name", NULL, "stalls"},
+    {"cipu_stream_stuck", GAUGE, "Whether a stream stands still.", "streams", "stream=name", NULL, "stuck"},
 };
 
 static void write_label_value(const char *value, struct evbuffer *text)

@@ -435,12 +435,45 @@ static void test_registers(void **state)
         if (!cipu_card_read(mover.card, at + offsetof(struct register_block, next)))
             break;
     }
-    assert_int_equal(blocks, 3);
-    assert_int_equal(types, 1u << BLOCK_CARD | 1u << BLOCK_RINGS | 1u << BLOCK_PORTS);
+    assert_int_equal(blocks, 4);
+    assert_int_equal(types, 1u << BLOCK_CARD | 1u << BLOCK_RINGS | 1u << BLOCK_PORTS | 1u << BLOCK_STREAMS);
     for (uint32_t offset = 0; offset < REGISTER_FILE_BYTES; offset += 4)
         if (offset != offsetof(struct card_block, reset))
             cipu_card_write(mover.card, offset, 0xffffffff);
     assert_int_equal(mover_copy(&mover, MOVER_DATA, MOVER_DATA + 64, 3).error, 0);
+    mover_close(&mover);
+}
+
+/* What passed is counted where it passes, and a reset begins anew. */
+static void test_streams(void **state)
+{
+    static const struct {
+        unsigned number;
+        const char *name;
+        uint64_t bytes; /* of one copy */
+    } streams[] = {{MONITOR_DMA_READ, "dma_read_0", sizeof(struct mover_descriptor)},
+                   {MONITOR_DMA_READ + 1, "dma_read_1", 5000},
+                   {MONITOR_DMA_WRITE, "dma_write_0", 5000},
+                   {MONITOR_DMA_WRITE + 1, "dma_write_1", sizeof(struct dma_done)},
+                   {MONITOR_DMA_WRITE + 15, "dma_write_15", 0},
+                   {MONITOR_RECEIVE, "port0.receive", 0}};
+    struct mover mover;
+    struct cipu_stream stream;
+    mover_open(&mover, *state, "");
+    for (unsigned copies = 1; copies <= 3; copies++) {
+        mover_copy(&mover, MOVER_DATA, MOVER_DATA + 0x10000, 5000);
+        for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++) {
+            assert_int_equal(cipu_card_stream(mover.card, streams[i].number, &stream), 0);
+            assert_string_equal(stream.name, streams[i].name);
+            assert_int_equal(stream.packets, streams[i].bytes ? copies : 0);
+            assert_int_equal(stream.bytes, copies * streams[i].bytes);
+            assert_int_equal(stream.stuck, 0);
+        }
+    }
+    assert_int_equal(cipu_card_stream(mover.card, MONITOR_STREAMS, &stream), -EINVAL);
+    cipu_card_reset(mover.card);
+    assert_int_equal(cipu_card_stream(mover.card, MONITOR_DMA_READ, &stream), 0);
+    assert_int_equal(stream.packets + stream.bytes + stream.stalls, 0);
     mover_close(&mover);
 }
 
@@ -511,6 +544,7 @@ int run_dma_tests(int (*open)(const struct native_graph *graph, const char *rest
         {"test_shared_doorbell", test_shared_doorbell, NULL, NULL, (void *)&native_graph_mover},
         BOTH(test_reset),
         {"test_registers", test_registers, NULL, NULL, (void *)&native_graph_mover},
+        {"test_streams", test_streams, NULL, NULL, (void *)&native_graph_mover},
         {"test_two_cards", test_two_cards, NULL, NULL, (void *)&native_graph_mover},
         {"test_uri", test_uri, NULL, NULL, (void *)&native_graph_mover},
     };

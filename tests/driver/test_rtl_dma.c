@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rtl card: the host side's tests with the Verilated DMA master, and what only a simulated card has. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +14,7 @@
 #include <cmocka.h>
 
 #include "driver/rtl/rtl.h"
+#include "hls/include/registers.h"
 #include "tests/driver/dma_tests.h"
 
 /* A copy of 4096 bytes crosses PCIe in these packets and no others. */
@@ -54,9 +61,124 @@ static void test_clock_stands(void **state)
     mover_close(&mover);
 }
 
+static uint64_t copy_cycles(const char *uri)
+{
+    struct mover mover;
+    struct rtl_card_figures before, after;
+    mover_open(&mover, &native_graph_mover, uri);
+    rtl_card_figures(mover.card, &before);
+    assert_int_equal(mover_copy(&mover, MOVER_DATA, MOVER_DATA + 65536, 4096).error, 0);
+    rtl_card_figures(mover.card, &after);
+    mover_close(&mover);
+    return after.cycles - before.cycles;
+}
+
+/* The bus is as slow as its settings say: two reads one after the other, two writes, 64 lines in and out. */
+static void test_bus_settings(void **state)
+{
+    (void)state;
+    uint64_t fast = copy_cycles("?read_latency=10&write_latency=10&spread=0&seed=5");
+    assert_true(fast < 700);
+    assert_in_range(copy_cycles("?read_latency=1010&write_latency=10&spread=0"), fast + 2000, fast + 2100);
+    assert_in_range(copy_cycles("?read_latency=10&write_latency=510&spread=0"), fast + 500, fast + 1100);
+    assert_in_range(copy_cycles("?read_latency=10&write_latency=10&spread=0&rate=8"), fast + 7 * 64, fast + 16 * 64);
+}
+
+static void test_bus_settings_are_checked(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"?read_latency=0", "?read_latency=x",  "?write_latency=", "?spread=-1",
+                                      "?rate=65",        "?rate=0",          "?seed=1x",        "?moderation=65536",
+                                      "?spread=+1",      "?read_latency=1e9"};
+    struct cipu_card *card;
+    struct cipu_error error;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        error.text[0] = 0;
+        assert_int_equal(rtl_card_open(&native_graph_mover, bad[i], &card, &error), -EINVAL);
+        assert_non_null(strstr(error.text, "expected a number"));
+        assert_non_null(strstr(error.text, bad[i] + 1));
+    }
+    assert_int_equal(rtl_card_open(&native_graph_mover, "?latency=1", &card, &error), -EINVAL);
+    assert_non_null(strstr(error.text, "read_latency"));
+    /* They are the bus's of a simulated card: no other card has them. */
+    assert_int_equal(native_card_open(&native_graph_mover, "?read_latency=1", &card, &error), -EINVAL);
+}
+
+/* One message in a window of moderation, and one after it, whatever is requested. */
+static void test_moderation(void **state)
+{
+    (void)state;
+    enum { COPIES = 30 };
+    struct mover mover;
+    mover_open(&mover, &native_graph_mover, "?moderation=60000&read_latency=10&write_latency=10");
+    int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    assert_int_equal(cipu_card_interrupt(mover.card, MOVER_VECTOR, event), 0);
+    struct mover_descriptor move = {MOVER_DATA, MOVER_DATA + 64, 64, 64, DMA_LAST, DMA_LAST, 0, {0}};
+    for (unsigned i = 0; i < COPIES; i++)
+        mover_post(&mover, &move);
+    mover_ring(&mover);
+    for (unsigned i = 0; i < COPIES; i++)
+        mover_wait(&mover);
+    uint64_t count = 0, signals = 0;
+    while (count < 2) {
+        struct pollfd wait = {.fd = event, .events = POLLIN};
+        assert_int_equal(poll(&wait, 1, 5000), 1);
+        assert_int_equal(read(event, &signals, sizeof signals), sizeof signals);
+        count += signals;
+    }
+    struct timespec pause = {0, 50000000};
+    nanosleep(&pause, NULL);
+    assert_int_equal(read(event, &signals, sizeof signals), -1);
+    assert_int_equal(count, 2);
+    close(event);
+    mover_close(&mover);
+}
+
+struct reader {
+    struct cipu_card *card;
+    unsigned wrong;
+};
+
+static void *read_registers(void *argument)
+{
+    struct reader *reader = argument;
+    for (unsigned i = 0; i < 200; i++) {
+        cipu_card_write(reader->card, RINGS_BLOCK_OFFSET + 16, i);
+        reader->wrong += cipu_card_read(reader->card, offsetof(struct card_block, magic)) != CARD_MAGIC;
+        reader->wrong += cipu_card_read(reader->card, offsetof(struct card_block, clock_khz)) != 250000;
+    }
+    return NULL;
+}
+
+/* Many threads at the registers, and a card that is reset meanwhile. */
+static void test_register_threads(void **state)
+{
+    (void)state;
+    enum { THREADS = 4 };
+    struct mover mover;
+    pthread_t threads[THREADS];
+    mover_open(&mover, &native_graph_mover, "");
+    struct reader readers[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) {
+        readers[i] = (struct reader){mover.card, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, read_registers, &readers[i]), 0);
+    }
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(cipu_card_reset(mover.card), 0);
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(readers[i].wrong, 0);
+    }
+    assert_int_equal(mover_copy(&mover, MOVER_DATA, MOVER_DATA + 64, 64).error, 0);
+    mover_close(&mover);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_packets_on_the_bus), cmocka_unit_test(test_clock_stands)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_packets_on_the_bus), cmocka_unit_test(test_clock_stands),
+        cmocka_unit_test(test_bus_settings),       cmocka_unit_test(test_bus_settings_are_checked),
+        cmocka_unit_test(test_moderation),         cmocka_unit_test(test_register_threads)};
     int failed = run_dma_tests(rtl_card_open, 40);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

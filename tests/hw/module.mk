@@ -18,18 +18,14 @@ $(eval $(call rtl_test,test_dma_write,tests/hw/test_dma_write.c $(HW_ORACLE),cip
 $(eval $(call verilated,card_memory_small,card_memory,$(CARD_MEMORY),SETS=64 LINES=4096))
 $(eval $(call rtl_test,test_card_memory,tests/hw/test_card_memory.c tests/hw/bench.c,,card_memory_small))
 
-$(eval $(call verilated,doorbells,doorbells,round_robin stream_fifo doorbells))
 $(eval $(call rtl_test,test_doorbells,tests/hw/test_doorbells.c tests/hw/bench.c,,doorbells))
-$(eval $(call verilated,interrupts,interrupts,round_robin interrupts))
 $(eval $(call rtl_test,test_interrupts,tests/hw/test_interrupts.c tests/hw/bench.c,,interrupts))
-$(foreach side,rx tx,$(eval $(call verilated,ethernet_$(side),ethernet_$(side),stream_fifo packet_buffer ethernet_$(side))))
-$(eval $(call rtl_test,test_ethernet,tests/hw/test_ethernet.c tests/hw/bench.c,,ethernet_rx ethernet_tx))
-$(eval $(call verilated,register_file,register_file,stream_fifo register_file))
+$(eval $(call rtl_test,test_ethernet,tests/hw/test_ethernet.c tests/hw/bench.c,,ethernet_rx_0 ethernet_tx))
 $(eval $(call rtl_test,test_register_file,tests/hw/test_register_file.c tests/hw/bench.c tests/hw/native_shell.c,cipu-driver,register_file,-lpcap))
-$(eval $(call verilated,reset_control,reset_control,reset_control,PATIENCE=100))
+$(eval $(call verilated,reset_control_100,reset_control,reset_control,PATIENCE=100))
 $(eval $(call verilated,watchdog,watchdog,watchdog,STREAMS=2 LIMIT=50))
 $(eval $(call verilated,stream_monitor,stream_monitor,stream_monitor))
-$(eval $(call rtl_test,test_reset_watchdog,tests/hw/test_reset_watchdog.c,,reset_control watchdog stream_monitor))
+$(eval $(call rtl_test,test_reset_watchdog,tests/hw/test_reset_watchdog.c,,reset_control_100 watchdog stream_monitor stream_monitors))
 endif
 
 ifeq ($(VARIANT),release)
@@ -45,7 +41,7 @@ endef
 $(foreach name,$(MOVER_KERNELS),$(eval $(call mover_module,$(name))))
 $(eval $(call rtl_graph,mover,tests/driver/graphs/mover.cfg,tests/driver/kernels))
 CARD_SHELL := $(DMA_READ) $(DMA_WRITE) $(CARD_MEMORY) doorbells interrupts packet_buffer ethernet_rx ethernet_tx \
-    register_file reset_control card
+    register_file reset_control stream_monitor watchdog stream_monitors card
 $(eval $(call verilated,card_mover,card,$(sort $(CARD_SHELL)),,build/gen/hw/mover/card_graph.sv $(MOVER_MODULES)))
 $(foreach name,$(MOVER_KERNELS),$(eval $(call verilated,$(name),$(name),,,build/gen/hw/mover/$(name).sv)))
 $(eval $(call rtl_test,test_card,tests/hw/test_card.c tests/driver/mover_card.c $(filter-out driver/rtl/kernels.c,$(RTL_CARD)) \

@@ -16,6 +16,7 @@ void native_shell_open(struct native_shell *shell)
 {
     memset(shell, 0, sizeof *shell);
     shell->graph.shell = shell->streams;
+    shell->graph.nodes = shell->names;
     shell->card.graph = &shell->graph;
     shell->card.fifo = shell->fifos;
     shell->card.tasks = shell->tasks;
@@ -40,6 +41,7 @@ size_t native_shell_add(struct native_shell *shell,
                         const char *const *ports, const uint32_t *bytes, size_t count)
 {
     size_t node = shell->nodes++;
+    shell->names[node].name = "shell_0";
     for (size_t i = 0; i < count; i++) {
         size_t stream = shell->graph.shell_count++;
         assert_true(stream < NATIVE_SHELL_STREAMS);

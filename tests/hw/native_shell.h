@@ -14,6 +14,7 @@
 struct native_shell {
     struct native_card card;
     struct native_graph graph;
+    struct native_node names[NATIVE_NODES_MAX]; /* all of channel 0 */
     struct native_shell_stream streams[NATIVE_SHELL_STREAMS];
     struct hls_fifo fifos[NATIVE_SHELL_STREAMS];
     uint32_t record_bytes[NATIVE_SHELL_STREAMS];

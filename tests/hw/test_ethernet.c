@@ -13,7 +13,7 @@
 #include "hls/include/beat.h"
 #include "tests/hw/bench.h"
 
-extern const struct rtl_model rtl_model_ethernet_rx, rtl_model_ethernet_tx;
+extern const struct rtl_model rtl_model_ethernet_rx_0, rtl_model_ethernet_tx;
 
 #define FRAMES    400u
 #define FRAME_MAX 12000u
@@ -71,7 +71,7 @@ struct receiver {
 static void open_receiver(struct receiver *receiver, bool only_good, uint64_t seed)
 {
     memset(receiver, 0, sizeof *receiver);
-    bench_open(&receiver->bench, &rtl_model_ethernet_rx, seed);
+    bench_open(&receiver->bench, &rtl_model_ethernet_rx_0, seed);
     bench_sink(&receiver->bench, &receiver->beats, "out", 0, sizeof(struct beat));
     const struct rtl *rtl = &receiver->bench.rtl;
     receiver->valid = rtl_pin(rtl, "mac_valid", 1);
@@ -191,7 +191,7 @@ static void test_receive_pause(void **state)
     (void)state;
     struct receiver receiver;
     open_receiver(&receiver, true, 5);
-    struct rtl_pin pause = rtl_pin(&receiver.bench.rtl, "pause", 1);
+    struct rtl_pin pause = rtl_pin(&receiver.bench.rtl, "mac_pause", 1);
     bool paused = false, ever = false;
     for (unsigned rest = 0; rest < 20000 && receiver.delivered < FRAMES; rest += receiver.frame == FRAMES) {
         /* A frame that has begun is finished. */
@@ -232,7 +232,7 @@ static void test_transmit(void **state)
         bench_source(&bench, &beats, "in", 0, sizeof(struct beat));
         struct rtl_pin valid = rtl_pin(&bench.rtl, "mac_valid", 1), ready = rtl_pin(&bench.rtl, "mac_ready", 1);
         struct rtl_pin data = rtl_pin(&bench.rtl, "mac_data", 512), bytes = rtl_pin(&bench.rtl, "mac_bytes", 7);
-        struct rtl_pin last = rtl_pin(&bench.rtl, "mac_last", 1), pause = rtl_pin(&bench.rtl, "pause", 1);
+        struct rtl_pin last = rtl_pin(&bench.rtl, "mac_last", 1), pause = rtl_pin(&bench.rtl, "mac_pause", 1);
         struct frame *frames = make_frames(&bench, false);
         unsigned good = 0, next = 0, sent = 0;
         for (unsigned i = 0; i < FRAMES; i++) {

@@ -30,7 +30,7 @@ static void open_interrupts(struct interrupts *interrupts, uint32_t window, uint
     for (unsigned i = 0; i < PORTS; i++)
         bench_source(&interrupts->bench, &interrupts->requests[i], "request", i, sizeof(struct interrupt_request));
     bench_sink(&interrupts->bench, &interrupts->messages, "message", 0, 2);
-    struct rtl_pin pin = rtl_pin(&interrupts->bench.rtl, "window", 16);
+    struct rtl_pin pin = rtl_pin(&interrupts->bench.rtl, "message_window", 16);
     rtl_put(&pin, 0, 16, window);
 }
 

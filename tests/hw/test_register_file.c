@@ -13,7 +13,9 @@
 
 extern const struct rtl_model rtl_model_register_file;
 
-#define CLOCK_KHZ 250000u
+#define CLOCK_KHZ    250000u
+#define STUCK_CYCLES 1000000u
+#define STUCK        UINT64_C(0x900000006)
 
 struct registers {
     struct bench bench;
@@ -34,6 +36,16 @@ static uint64_t get(struct registers *registers, const char *pin, uint32_t bits)
     return rtl_get(&found, 0, bits);
 }
 
+/* The monitors: the word that the module names, of the oracle's counters. */
+static void show_word(void *context)
+{
+    struct registers *registers = context;
+    uint32_t word = (uint32_t)get(registers, "monitor_word", 9);
+    const struct native_passed *passed = &registers->oracle.card.passed[word / 8 % MONITOR_STREAMS];
+    const uint64_t counters[] = {passed->packets, passed->bytes, 0, 0};
+    put(registers, "monitor_value", 32, counters[word / 2 % 4] >> (word % 2 ? 32 : 0) & UINT32_MAX);
+}
+
 static void open_registers(struct registers *registers, uint64_t seed)
 {
     static const char *const ports[] = {"rings"};
@@ -45,6 +57,9 @@ static void open_registers(struct registers *registers, uint64_t seed)
     pthread_mutex_init(&registers->oracle.card.settings_lock, NULL);
     registers->node = native_shell_add(&registers->oracle, native_registers_create, ports, bytes, 1);
     put(registers, "lite_wstrb", 4, 15);
+    put(registers, "stuck", MONITOR_STREAMS, STUCK);
+    registers->bench.before = show_word;
+    registers->bench.context = registers;
 }
 
 static void close_registers(struct registers *registers)
@@ -95,7 +110,7 @@ static uint32_t read_register(struct registers *registers, uint32_t offset)
     put(registers, "lite_arvalid", 1, 1);
     bench_cycle(bench);
     put(registers, "lite_arvalid", 1, 0);
-    for (unsigned i = bench_random(bench, 3); i; i--)
+    for (unsigned i = 1 + bench_random(bench, 3); i; i--)
         bench_cycle(bench);
     rtl_settle(&bench->rtl);
     assert_int_equal(get(registers, "lite_rvalid", 1), 1);
@@ -108,10 +123,16 @@ static uint32_t read_register(struct registers *registers, uint32_t offset)
 
 static void compare_all(struct registers *registers)
 {
-    for (uint32_t offset = 0; offset < REGISTER_FILE_BYTES + 64; offset += offset < 0x300 ? 4 : 252) {
+    for (uint32_t offset = 0; offset < REGISTER_FILE_BYTES + 64; offset += offset < 0x800 ? 4 : 252) {
         uint32_t expected = native_register_read(&registers->oracle.card.base, offset);
         if (offset == offsetof(struct card_block, clock_khz))
             expected = CLOCK_KHZ;
+        if (offset == STREAMS_BLOCK_OFFSET + offsetof(struct streams_block, stuck_cycles))
+            expected = STUCK_CYCLES;
+        if (offset == STREAMS_BLOCK_OFFSET + offsetof(struct streams_block, stuck_low))
+            expected = (uint32_t)STUCK;
+        if (offset == STREAMS_BLOCK_OFFSET + offsetof(struct streams_block, stuck_high))
+            expected = (uint32_t)(STUCK >> 32);
         uint32_t found = read_register(registers, offset);
         if (found != expected)
             fail_msg("register 0x%03x reads 0x%08x, expected 0x%08x", offset, found, expected);
@@ -135,6 +156,12 @@ static void test_equals_native(void **state)
             *values[n] = bench_random(bench, UINT32_MAX);
             rtl_put(&pin, (i * 5 + n) * 32, 32, *values[n]);
         }
+    }
+    for (unsigned i = 0; i < MONITOR_STREAMS; i++) {
+        registers.oracle.card.passed[i].packets =
+            (uint64_t)bench_random(bench, 16) << 32 | bench_random(bench, UINT32_MAX);
+        registers.oracle.card.passed[i].bytes =
+            (uint64_t)bench_random(bench, 16) << 32 | bench_random(bench, UINT32_MAX);
     }
     compare_all(&registers);
     for (unsigned i = 0; i < 300; i++) {

@@ -8,9 +8,11 @@
 
 #include <cmocka.h>
 
+#include "hls/include/registers.h"
 #include "hw/platform/sim/model.h"
 
-extern const struct rtl_model rtl_model_reset_control, rtl_model_watchdog, rtl_model_stream_monitor;
+extern const struct rtl_model rtl_model_reset_control_100, rtl_model_watchdog, rtl_model_stream_monitors,
+    rtl_model_stream_monitor;
 
 static void put(struct rtl *rtl, const char *name, uint64_t value)
 {
@@ -47,7 +49,7 @@ static void test_reset_waits_for_the_bus(void **state)
 {
     (void)state;
     struct rtl rtl;
-    assert_int_equal(rtl_open(&rtl, &rtl_model_reset_control), 0);
+    assert_int_equal(rtl_open(&rtl, &rtl_model_reset_control_100), 0);
     assert_int_equal(get(&rtl, "core_rst"), 1); /* after the platform's reset */
     assert_in_range(wait_for(&rtl, "busy", 0), 1, 16);
     put(&rtl, "bus_idle", 0);
@@ -123,9 +125,47 @@ static void test_monitor(void **state)
     rtl_close(&rtl);
 }
 
+/* All of a card's: words of the counters where the register file looks for them. */
+static void test_monitors(void **state)
+{
+    (void)state;
+    struct rtl rtl;
+    uint64_t counters[MONITOR_STREAMS][4] = {{0}};
+    assert_int_equal(rtl_open(&rtl, &rtl_model_stream_monitors), 0);
+    assert_int_equal(get(&rtl, "idle"), 1);
+    struct rtl_pin bytes = rtl_pin(&rtl, "bytes", MONITOR_STREAMS * 7);
+    for (unsigned i = 0; i < 2000; i++) {
+        uint64_t valid = 0, ready = 0, last = 0;
+        for (unsigned s = 0; s < MONITOR_STREAMS; s++) {
+            bool offers = (i + s) % 3, takes = (i + s) % 7 < 4, ends = (i * s) % 5 == 0;
+            valid |= (uint64_t)offers << s;
+            ready |= (uint64_t)takes << s;
+            last |= (uint64_t)ends << s;
+            rtl_put(&bytes, s * 7, 7, (i + s) % 65);
+            counters[s][0] += offers && takes && ends;
+            counters[s][1] += offers && takes ? (i + s) % 65 : 0;
+            counters[s][2] += offers && !takes;
+        }
+        put(&rtl, "valid", valid);
+        put(&rtl, "ready", ready);
+        put(&rtl, "last", last);
+        cycle(&rtl);
+    }
+    put(&rtl, "valid", 0);
+    for (unsigned word = 0; word < MONITOR_STREAMS * 8; word++) {
+        put(&rtl, "word", word);
+        rtl_settle(&rtl);
+        uint64_t counter = counters[word / 8][word / 2 % 4];
+        assert_int_equal(get(&rtl, "value"), word % 2 ? counter >> 32 : counter & UINT32_MAX);
+    }
+    cycle(&rtl);
+    assert_int_equal(get(&rtl, "idle"), 1);
+    rtl_close(&rtl);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_reset_waits_for_the_bus), cmocka_unit_test(test_watchdog),
-                                       cmocka_unit_test(test_monitor)};
+                                       cmocka_unit_test(test_monitor), cmocka_unit_test(test_monitors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,7 +183,7 @@ struct run {
     struct session session;
     struct session_result result;
     struct way way;
-    struct rtl_observer observer;
+    struct rtl_watcher watcher;
     pcap_t *format;
     pcap_dumper_t *output;
 };
@@ -252,7 +252,7 @@ static int start_watching(const struct options *options, struct run *run)
 {
     struct cipu_error error = {{0}};
     rtl_card_zero(run->session.card);
-    rtl_card_observe(run->session.card, &run->observer);
+    rtl_card_watch(run->session.card, &run->watcher);
     int result = options->trace
                      ? rtl_card_waveform(run->session.card, options->trace, options->from, options->count, &error)
                      : 0;
@@ -275,7 +275,7 @@ static int run_packets(const struct options *options, struct run *run)
     if (code < 0)
         code = each_packet(options, run, run_packet);
     rtl_card_halt(run->session.card);
-    rtl_card_observe(run->session.card, NULL);
+    rtl_card_watch(run->session.card, NULL);
     rtl_card_run(run->session.card);
     return code < 0 ? 0 : code;
 }
@@ -297,7 +297,7 @@ static int open_output(const struct options *options, struct run *run)
 static int open_card(const struct options *options, struct run *run)
 {
     struct cipu_error error = {{0}};
-    run->observer = way_observer(&run->way);
+    run->watcher = way_watcher(&run->way);
     int result = way_create(&run->way, &native_graph_card);
     if (result == 0)
         result = session_open(&run->session, (unsigned)options->port, options->action, &error);

@@ -78,9 +78,9 @@ static void observe(void *context, uint64_t cycle, uint16_t stream, bool is_writ
         taken(way, cycle, stream);
 }
 
-struct rtl_observer way_observer(struct way *way)
+struct rtl_watcher way_watcher(struct way *way)
 {
-    return (struct rtl_observer){observe, way};
+    return (struct rtl_watcher){observe, way};
 }
 
 static const struct record_type *type_of(const struct native_stream *stream)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A packet's way: the records that moved in the card's FIFOs, each with the cycle in which it was written and the one
- * in which it was taken out. The card's thread collects (way_observer), another reads while the card is at rest.
+ * in which it was taken out. The card's thread collects (way_watcher), another reads while the card is at rest.
  */
 #ifndef CIPU_CARD_WAY_H
 #define CIPU_CARD_WAY_H
@@ -33,7 +33,7 @@ void way_destroy(struct way *way);
 /* Forgets all steps. */
 void way_clear(struct way *way);
 
-struct rtl_observer way_observer(struct way *way);
+struct rtl_watcher way_watcher(struct way *way);
 
 /* In the order of the cycles in which records were written. Prints nothing but zero fields as `-`. */
 void way_print(const struct way *way, FILE *out);

@@ -83,6 +83,12 @@ static json_t *value_rows(const json_t *statistics)
         add_value(rows, label, "received_dropped", json_object_get(value, "received_dropped"));
         add_value(rows, label, "send_dropped", json_object_get(value, "send_dropped"));
     }
+    json_array_foreach(json_object_get(statistics, "streams"), i, value)
+    {
+        char text[CELL_BYTES], label[64];
+        snprintf(label, sizeof(label), "stream.%.40s", cell_text(json_object_get(value, "name"), text));
+        add_value(rows, label, "stalls", json_object_get(value, "stalls"));
+    }
     json_array_foreach(json_object_get(statistics, "functions"), i, value)
     {
         char text[CELL_BYTES], label[160];

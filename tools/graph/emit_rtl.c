@@ -102,7 +102,7 @@ static void emit_ports(const struct graph *graph, FILE *out)
     fputs(",\n    output logic idle\n", out);
 }
 
-/* What the graph leaves open: nothing comes from there, nothing is taken. */
+/* What the graph leaves open: nothing comes from there, and what goes there is lost. */
 static void emit_open(const struct graph *graph, FILE *out)
 {
     for (size_t i = 0; i < graph->instance_count; i++) {
@@ -115,7 +115,7 @@ static void emit_open(const struct graph *graph, FILE *out)
                     continue;
                 fputs("  assign ", out);
                 emit_end(shell, n, part, out);
-                fputs(" = '0;\n", out);
+                fputs(part == 1 ? " = '1;\n" : " = '0;\n", out);
             }
         }
     }

@@ -12,25 +12,33 @@ static const struct constant *find_constant(const struct model *model, const cha
     return NULL;
 }
 
-static void emit_fields(const struct record *record, uint32_t base, const char *prefix, FILE *out)
+#define SPELT_OUT 8u /* a longer array has one row for all its elements */
+
+/* `step`: what an offset has besides its number. */
+static void emit_fields(const struct record *record, uint32_t base, const char *step, const char *prefix, FILE *out)
 {
     for (size_t i = 0; i < record->field_count; i++) {
         const struct field *field = &record->fields[i];
         uint32_t count = field->count ? field->count : 1;
         if (strncmp(field->name, "reserved", 8) == 0)
             continue;
-        for (uint32_t n = 0; n < count; n++) {
+        bool one_row = count > SPELT_OUT;
+        char every[32];
+        snprintf(every, sizeof every, " + n * 0x%x", field->bytes);
+        for (uint32_t n = 0; n < (one_row ? 1 : count); n++) {
             char name[128];
             const char *dot = field->record ? "." : "";
-            if (field->count)
+            if (one_row)
+                snprintf(name, sizeof name, "%.40s%.40s[n]%s", prefix, field->name, dot);
+            else if (field->count)
                 snprintf(name, sizeof name, "%.40s%.40s[%u]%s", prefix, field->name, n, dot);
             else
                 snprintf(name, sizeof name, "%.40s%.40s%s", prefix, field->name, dot);
             uint32_t at = base + field->offset + n * field->bytes;
             if (field->record)
-                emit_fields(field->record, at, name, out);
+                emit_fields(field->record, at, one_row ? every : step, name, out);
             else
-                fprintf(out, "| `0x%03x` | `%s` | %s |\n", at, name, field->comment);
+                fprintf(out, "| `0x%03x%s` | `%s` | %s |\n", at, one_row ? every : step, name, field->comment);
         }
     }
 }
@@ -47,7 +55,7 @@ static void emit_block(const struct model *model, const struct record *record, F
         return;
     fprintf(out, "\n## `%s`\n\n%s%s| offset | register | |\n|---|---|---|\n", record->name, record->comment,
             *record->comment ? "\n\n" : "");
-    emit_fields(record, (uint32_t)offset->value, "", out);
+    emit_fields(record, (uint32_t)offset->value, "", "", out);
 }
 
 void emit_registers(const struct model *model, const char *header, FILE *out)

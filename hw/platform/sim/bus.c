@@ -12,13 +12,15 @@
 
 #define PAGE_BYTES 4096u
 
-uint32_t bus_random(struct bus *bus, uint32_t below)
+uint32_t bus_random(const struct bus *bus, enum bus_use use, uint32_t below)
 {
-    /* xorshift64*, Vigna 2014 */
-    bus->random ^= bus->random >> 12;
-    bus->random ^= bus->random << 25;
-    bus->random ^= bus->random >> 27;
-    return (uint32_t)(((bus->random * UINT64_C(0x2545f4914f6cdd1d)) >> 32) * below >> 32);
+    /* splitmix64, Steele, Lea, Flood 2014 */
+    uint64_t value =
+        bus->settings.seed * UINT64_C(0xd1342543de82ef95) + (bus->cycle * 8 + use) * UINT64_C(0x9e3779b97f4a7c15);
+    value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
+    value ^= value >> 31;
+    return (uint32_t)((value >> 32) * below >> 32);
 }
 
 void bus_broken(struct bus *bus, const char *format, ...)
@@ -58,6 +60,8 @@ void bus_check_held(struct bus *bus, const char *channel, struct bus_held *held,
         bus_broken(bus, "%svalid fell before it was taken", channel);
     else if (held->valid && memcmp(payload, held->payload, sizeof payload) != 0)
         bus_broken(bus, "%s changed before it was taken", channel);
+    if (taken && bus->moved)
+        bus->moved(bus->moved_context, channel, payload, used);
     held->valid = valid && !taken;
     memcpy(held->payload, payload, sizeof payload);
 }
@@ -115,7 +119,6 @@ void bus_close(struct bus *bus)
 
 void bus_reset(struct bus *bus)
 {
-    bus->random = bus->settings.seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     bus->read_count = bus->write_count = 0;
     bus->read_tokens = bus->write_tokens = 0;
     bus->offering_read = bus->offering_response = false;
@@ -131,10 +134,17 @@ void bus_reset(struct bus *bus)
     }
 }
 
-static void earn(uint32_t *tokens, uint32_t rate)
+static void earn(uint32_t *tokens, uint64_t bytes)
 {
     uint32_t most = 2 * BUS_LINE_BYTES;
-    *tokens = *tokens + rate < most ? *tokens + rate : most;
+    *tokens = *tokens + bytes < most ? (uint32_t)(*tokens + bytes) : most;
+}
+
+void bus_skip(struct bus *bus, uint64_t cycles)
+{
+    bus->cycle += cycles;
+    earn(&bus->read_tokens, bus->settings.rate * cycles);
+    earn(&bus->write_tokens, bus->settings.rate * cycles);
 }
 
 void bus_drive(struct bus *bus)

@@ -71,8 +71,11 @@ struct bus {
     /* Told what rule was broken; without it the program stops with a message. */
     void (*broken)(void *context, const char *text);
     void *broken_context;
+    /* Told what the module sends: a request or data of `channel` (ar, aw, w) moves. NULL = nobody listens. */
+    void (*moved)(void *context, const char *channel, const void *payload, size_t bytes);
+    void *moved_context;
     const char *prefix;
-    uint64_t cycle, random;
+    uint64_t cycle;
 
     struct rtl_pin araddr, arlen, arid, arvalid, arready, rdata, rid, rresp, rlast, rvalid, rready;
     struct rtl_pin awaddr, awlen, awid, awvalid, awready, wdata, wstrb, wlast, wvalid, wready, bid, bresp, bvalid,
@@ -96,6 +99,9 @@ int bus_open(struct bus *bus, const struct rtl *rtl, const char *prefix, const s
              const struct bus_memory *memory);
 void bus_close(struct bus *bus);
 void bus_reset(struct bus *bus); /* forgets what is on its way */
+
+/* So many cycles pass in which the module was not evaluated and nothing was on its way. */
+void bus_skip(struct bus *bus, uint64_t cycles);
 
 /* In each cycle: bus_drive before the model settles, bus_sample after it. */
 void bus_drive(struct bus *bus);

@@ -8,7 +8,18 @@
 #define BUS_OKAY         0u
 #define BUS_DECODE_ERROR 3u
 
-uint32_t bus_random(struct bus *bus, uint32_t below);
+/* What is drawn depends on the seed, the cycle and the use alone: modules that share a bus, or have it for themselves,
+ * meet the same. */
+enum bus_use {
+    BUS_READ_STALLS,
+    BUS_READ_SPREAD,
+    BUS_READ_ORDER,
+    BUS_WRITE_STALLS,
+    BUS_DATA_STALLS,
+    BUS_WRITE_SPREAD,
+    BUS_WRITE_ORDER
+};
+uint32_t bus_random(const struct bus *bus, enum bus_use use, uint32_t below);
 void bus_broken(struct bus *bus, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The rules that reads and writes share. */

@@ -21,7 +21,7 @@ static uint32_t choose(struct bus *bus)
         if (!bus->settings.reorder)
             break;
     }
-    return count ? ready[count > 1 ? bus_random(bus, count) : 0] : bus->read_count;
+    return count ? ready[count > 1 ? bus_random(bus, BUS_READ_ORDER, count) : 0] : bus->read_count;
 }
 
 static void offer_line(struct bus *bus, uint32_t place)
@@ -42,8 +42,8 @@ static void offer_line(struct bus *bus, uint32_t place)
 
 void bus_drive_read(struct bus *bus)
 {
-    bus_set_bit(&bus->arready,
-                bus->read_count < bus->settings.reads_max && bus_random(bus, 256) >= bus->settings.stalls);
+    bus_set_bit(&bus->arready, bus->read_count < bus->settings.reads_max &&
+                                   bus_random(bus, BUS_READ_STALLS, 256) >= bus->settings.stalls);
     if (!bus->offering_read) {
         uint32_t place = choose(bus);
         if (place < bus->read_count && bus_pay(&bus->read_tokens))
@@ -55,7 +55,8 @@ void bus_drive_read(struct bus *bus)
 static void take_request(struct bus *bus)
 {
     struct bus_read read = {.address = bus_value(&bus->araddr),
-                            .due = bus->cycle + bus->settings.read_latency + bus_random(bus, bus->settings.spread + 1),
+                            .due = bus->cycle + bus->settings.read_latency +
+                                   bus_random(bus, BUS_READ_SPREAD, bus->settings.spread + 1),
                             .id = (uint32_t)bus_value(&bus->arid),
                             .lines = (uint32_t)bus_value(&bus->arlen) + 1};
     bus_check_burst(bus, "read", read.address, read.lines);

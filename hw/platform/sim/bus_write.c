@@ -34,7 +34,7 @@ static void answer(struct bus *bus)
     }
     if (!count)
         return;
-    uint32_t place = ready[count > 1 ? bus_random(bus, count) : 0];
+    uint32_t place = ready[count > 1 ? bus_random(bus, BUS_WRITE_ORDER, count) : 0];
     perform(bus, &bus->pending[place]);
     memmove(&bus->pending[place], &bus->pending[place + 1], (bus->write_count - place - 1) * sizeof bus->pending[0]);
     bus->write_count--;
@@ -54,9 +54,10 @@ void bus_drive_write(struct bus *bus)
     if (!bus->offering_response)
         answer(bus);
     bus_set_bit(&bus->bvalid, bus->offering_response);
-    bus_set_bit(&bus->awready, bus->write_count < BUS_WRITES_MAX && bus_random(bus, 256) >= bus->settings.stalls);
+    bus_set_bit(&bus->awready,
+                bus->write_count < BUS_WRITES_MAX && bus_random(bus, BUS_WRITE_STALLS, 256) >= bus->settings.stalls);
     bus_set_bit(&bus->wready, filling(bus) < bus->write_count && bus->write_tokens >= BUS_LINE_BYTES &&
-                                  bus_random(bus, 256) >= bus->settings.stalls);
+                                  bus_random(bus, BUS_DATA_STALLS, 256) >= bus->settings.stalls);
 }
 
 static void take_request(struct bus *bus)
@@ -93,7 +94,7 @@ static void take_line(struct bus *bus)
                    bus_bit(&bus->wlast));
     if (!last)
         return;
-    write->due = bus->cycle + bus->settings.write_latency + bus_random(bus, bus->settings.spread + 1);
+    write->due = bus->cycle + bus->settings.write_latency + bus_random(bus, BUS_WRITE_SPREAD, bus->settings.spread + 1);
     count_packets(bus, write);
 }
 
