@@ -173,9 +173,9 @@ static int add_port_unit(struct rtl_state *state, unsigned port, bool receive, s
     static const struct rtl_model *const receivers[CARD_PORTS] = {&rtl_model_ethernet_rx_0, &rtl_model_ethernet_rx_1};
     const struct native_graph *graph = state->card->graph;
     struct rtl_unit *unit = &state->units[state->unit_count];
-    char name[32];
-    snprintf(name, sizeof name, "ethernet_%s_%u", receive ? "rx" : "tx", port);
-    int result = add_unit(state, receive ? receivers[port] : &rtl_model_ethernet_tx, name, error);
+    char instance[32];
+    snprintf(instance, sizeof instance, "ethernet_%s_%u", receive ? "rx" : "tx", port);
+    int result = add_unit(state, receive ? receivers[port] : &rtl_model_ethernet_tx, instance, error);
     char name[8];
     snprintf(name, sizeof name, "%s%u", receive ? "rx" : "tx", port);
     for (size_t i = 0; result == 0 && i < graph->shell_count; i++) {
