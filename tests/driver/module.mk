@@ -11,4 +11,12 @@ $(eval $(call test,test_ports,tests/driver/test_ports.c build/gen/native_wire.c,
 $(eval $(call program,card-wire,tests/driver/wire.c build/gen/native_wire.c,cipu-driver,-lpcap))
 $(eval $(call script_test,tests/driver/test_interfaces.py,$(B)/bin/card-wire))
 
+DEPTH_SOURCES := $(addprefix tests/driver/,depth_tests.c depth_world.c)
+$(eval $(call test,test_depths,tests/driver/test_depths.c $(DEPTH_SOURCES),cipu-packet cipu-driver,-lpcap))
+ifeq ($(VARIANT),release)
+$(B)/test/test_rtl_depths: $(RTL_CARD_OBJECTS)
+$(eval $(call test,test_rtl_depths,tests/driver/test_rtl_depths.c $(DEPTH_SOURCES) $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim, \
+    $(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
+endif
+
 include tests/driver/host.mk
