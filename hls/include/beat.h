@@ -30,6 +30,12 @@ enum beat_flags {
     BEAT_ACTION = 4,          /* injected by the host: `action` replaces the lookup */
 };
 
+/* A packet that leaves the rewriter may leave its last two beats at once. */
+enum beat_last {
+    BEAT_LAST = 1,
+    BEAT_LAST_IN_TAIL = 2, /* rewrite.out only: the last beat is the next one of rewrite.tail */
+};
+
 /* Sideband. Only `bytes` and `last` and `error` hold in every beat; the rest holds in a packet's first beat and is zero
  * in the others. */
 struct beat_meta {

@@ -3,6 +3,9 @@
  * Brings a packet's beats into their final form: headers added or stripped, which moves every byte by one of six
  * constant distances, fields edited, the tail cut off. One command per packet says how. A packet's last beat says
  * whether it is spoilt, so only then is it known what became of it.
+ *
+ * What is moved may end in a beat of its own behind the packet's last one. Both leave at once, on two streams, so that
+ * the next packet's first beat, of which nothing may leave, need not wait.
  */
 #include "hls/include/hls.h"
 #include "hls/include/host_ring.h"
@@ -15,7 +18,11 @@ enum rewrite_phase {
     REWRITE_DISCARD = 3, /* the rest of a packet that is dropped */
     REWRITE_TAIL = 4,    /* the last beat to leave is held until the packet's last beat has come */
     REWRITE_SECOND = 5,  /* reads nothing: the second beat of a long header */
-    REWRITE_FLUSH = 6,   /* reads nothing: what the last beat left behind */
+};
+
+/* What leaves in an activation. */
+struct rewrite_leaves {
+    bool out, tail;
 };
 
 /* Which beat leaves next. */
@@ -150,17 +157,15 @@ HLS_INLINE void rewrite_later_data(const struct rewrite_state *state, uint8_t *t
         rewrite_align(to, state->previous, current, state->plan.shift);
 }
 
-/* The phase after the first beat, when more is to leave or to come. */
-HLS_INLINE uint8_t rewrite_second_phase(uint32_t operation, uint32_t ended)
+/* What the packet's last beat leaves behind. */
+HLS_INLINE void rewrite_rest_data(uint8_t *to, const uint8_t *last, uint32_t shift)
 {
-    uint8_t phase = ended ? REWRITE_FLUSH : REWRITE_BODY;
-    if (HLS_SELDOM(operation == REWRITE_ENCAPSULATE_IPV6))
-        phase = REWRITE_SECOND;
-    else if (HLS_SELDOM(operation == REWRITE_STRIP_LONG && !ended))
-        phase = REWRITE_SKIP;
-    else if (HLS_SELDOM(operation == REWRITE_DROP))
-        phase = ended ? REWRITE_START : REWRITE_DISCARD;
-    return phase;
+    uint8_t nothing[BEAT_BYTES];
+    HLS_ZERO(nothing, BEAT_BYTES);
+    if (shift == 0)
+        HLS_COPY(to, nothing, BEAT_BYTES);
+    else
+        rewrite_align(to, last, nothing, shift);
 }
 
 HLS_INLINE void rewrite_edit(uint8_t *data, const struct rewrite_plan *plan, uint32_t next)
@@ -171,9 +176,8 @@ HLS_INLINE void rewrite_edit(uint8_t *data, const struct rewrite_plan *plan, uin
         rewrite_second_beat(data, plan);
 }
 
-/* The last beat to leave. It does when the packet's last beat has come; until then it is held. Returns whether it
- * leaves. */
-HLS_INLINE bool rewrite_last(struct rewrite_state *state, struct beat *made, uint32_t remaining)
+/* The sideband of the last beat to leave, and what is beyond it is cut off. */
+HLS_INLINE void rewrite_end(struct rewrite_state *state, struct beat *made, uint32_t remaining)
 {
     bool wrong = remaining > BEAT_BYTES; /* the packet was shorter than it said */
     uint32_t bytes = wrong ? BEAT_BYTES : remaining;
@@ -181,8 +185,15 @@ HLS_INLINE bool rewrite_last(struct rewrite_state *state, struct beat *made, uin
     if (HLS_SELDOM(state->plan.edits & EDIT_CUT))
         rewrite_cut(made->data, bytes);
     made->meta.bytes = (uint8_t)bytes;
-    made->meta.last = 1;
+    made->meta.last = BEAT_LAST;
     made->meta.error = state->error;
+}
+
+/* The last beat to leave. It does when the packet's last beat has come; until then it is held. Returns whether it
+ * leaves. */
+HLS_INLINE bool rewrite_last(struct rewrite_state *state, struct beat *made, uint32_t remaining)
+{
+    rewrite_end(state, made, remaining);
     state->phase = REWRITE_START;
     if (HLS_SELDOM(!state->ended)) {
         HLS_COPY(state->previous, made->data, BEAT_BYTES);
@@ -192,101 +203,174 @@ HLS_INLINE bool rewrite_last(struct rewrite_state *state, struct beat *made, uin
     return state->ended;
 }
 
-/* A packet's first beat and its command. Returns whether `made` leaves. */
-HLS_INLINE bool rewrite_begin(struct rewrite_state *state, struct beat *made, const uint8_t *current,
-                              const struct rewrite_command *order)
+/* A whole beat leaves and `remaining` bytes are left: they do as well when `from`, of which they are part, is the
+ * packet's last beat. Returns whether they do. */
+HLS_INLINE bool rewrite_whole(struct rewrite_state *state, struct beat *made, struct beat *rest, const uint8_t *from,
+                              uint32_t remaining)
 {
-    uint32_t operation = order->plan.operation, remaining = order->plan.meta.length;
-    bool leaves = operation != REWRITE_DROP && operation < REWRITE_STRIP;
-    HLS_COPY(&state->plan, &order->plan, sizeof state->plan);
-    HLS_COPY(&made->meta, &order->plan.meta, sizeof made->meta);
-    rewrite_first_data(state, made->data, current, order);
-    state->next = REWRITE_NEXT_FIRST;
-    if (leaves) {
-        bool edits = order->plan.edits != 0;
-        if (edits)
-            rewrite_first_beat(made->data, &order->plan);
-        state->next = edits ? REWRITE_NEXT_SECOND : REWRITE_NEXT_PLAIN;
+    bool ends = state->ended;
+    made->meta.bytes = BEAT_BYTES;
+    if (ends) {
+        rewrite_rest_data(rest->data, from, state->plan.shift);
+        HLS_ZERO(&rest->meta, sizeof rest->meta);
+        rewrite_end(state, rest, remaining);
+        made->meta.last = BEAT_LAST_IN_TAIL;
+        state->phase = REWRITE_START;
+    } else {
+        HLS_COPY(state->previous, from, BEAT_BYTES);
+        state->remaining = remaining;
+        state->phase = REWRITE_BODY;
     }
-    if (leaves && remaining <= BEAT_BYTES) {
-        state->next = REWRITE_NEXT_FIRST; /* should it be held */
-        leaves = rewrite_last(state, made, remaining);
+    return ends;
+}
+
+/* A beat that is stripped, of which nothing leaves before the next one has come; should it be the last, all does. */
+HLS_INLINE bool rewrite_strip(struct rewrite_state *state, struct beat *made, const uint8_t *current,
+                              const struct rewrite_plan *plan)
+{
+    bool leaves = false, more = state->phase == REWRITE_START && plan->operation == REWRITE_STRIP_LONG;
+    state->remaining = plan->meta.length;
+    state->next = REWRITE_NEXT_FIRST;
+    if (HLS_SELDOM(state->ended)) {
+        rewrite_rest_data(made->data, current, plan->shift);
+        rewrite_first_beat(made->data, plan);
+        leaves = rewrite_last(state, made, plan->meta.length);
     } else {
         HLS_COPY(state->previous, current, BEAT_BYTES);
-        state->remaining = leaves ? remaining - BEAT_BYTES : remaining;
-        state->phase = rewrite_second_phase(operation, state->ended);
+        state->phase = more ? REWRITE_SKIP : REWRITE_BODY;
     }
     return leaves;
 }
 
-/* Later beats of a packet, or what is left of it. Returns whether `made` leaves. */
-HLS_INLINE bool rewrite_go_on(struct rewrite_state *state, struct beat *made, const uint8_t *current)
+/* A packet's first beat and its command. */
+HLS_INLINE struct rewrite_leaves rewrite_begin(struct rewrite_state *state, struct beat *made, struct beat *rest,
+                                               const uint8_t *current, const struct rewrite_command *order)
 {
-    uint32_t phase = state->phase, next = state->next, remaining = state->remaining;
-    bool leaves = true;
-    rewrite_later_data(state, made->data, current);
-    HLS_ZERO(&made->meta, sizeof made->meta);
-    if (phase == REWRITE_BODY && next == REWRITE_NEXT_PLAIN && remaining > BEAT_BYTES) {
-        made->meta.bytes = BEAT_BYTES;
-        HLS_COPY(state->previous, current, BEAT_BYTES);
-        state->remaining = remaining - BEAT_BYTES;
-        if (state->ended)
-            state->phase = REWRITE_FLUSH;
-    } else if (phase == REWRITE_FLUSH && next == REWRITE_NEXT_PLAIN) {
-        leaves = rewrite_last(state, made, remaining);
-    } else if (HLS_SELDOM(phase == REWRITE_SKIP || phase == REWRITE_DISCARD)) {
-        leaves = false;
-        HLS_COPY(state->previous, current, BEAT_BYTES);
-        if (phase == REWRITE_SKIP)
-            state->phase = state->ended ? REWRITE_FLUSH : REWRITE_BODY;
-        else
-            state->phase = state->ended ? REWRITE_START : REWRITE_DISCARD;
+    const struct rewrite_plan *plan = &order->plan;
+    uint32_t operation = plan->operation, remaining = plan->meta.length;
+    struct rewrite_leaves leaves = {false, false};
+    HLS_COPY(&state->plan, plan, sizeof state->plan);
+    HLS_COPY(&made->meta, &plan->meta, sizeof made->meta);
+    if (HLS_SELDOM(operation == REWRITE_DROP)) {
+        state->phase = state->ended ? REWRITE_START : REWRITE_DISCARD;
+    } else if (operation >= REWRITE_STRIP) {
+        leaves.out = rewrite_strip(state, made, current, plan);
     } else {
-        if (next == REWRITE_NEXT_FIRST)
-            HLS_COPY(&made->meta, &state->plan.meta, sizeof made->meta);
-        if (state->plan.edits != 0 && phase != REWRITE_TAIL)
-            rewrite_edit(made->data, &state->plan, next);
-        if (remaining > BEAT_BYTES && phase != REWRITE_FLUSH) {
+        bool edits = plan->edits != 0;
+        rewrite_first_data(state, made->data, current, order);
+        if (edits)
+            rewrite_first_beat(made->data, plan);
+        state->next = edits ? REWRITE_NEXT_SECOND : REWRITE_NEXT_PLAIN;
+        leaves.out = true;
+        if (remaining <= BEAT_BYTES) {
+            state->next = REWRITE_NEXT_FIRST; /* should it be held */
+            leaves.out = rewrite_last(state, made, remaining);
+        } else if (operation == REWRITE_ENCAPSULATE_IPV6) {
             made->meta.bytes = BEAT_BYTES;
-            if (phase != REWRITE_SECOND)
-                HLS_COPY(state->previous, current, BEAT_BYTES);
+            HLS_COPY(state->previous, current, BEAT_BYTES);
             state->remaining = remaining - BEAT_BYTES;
-            state->next = next == REWRITE_NEXT_FIRST ? REWRITE_NEXT_SECOND : REWRITE_NEXT_PLAIN;
-            state->phase = state->ended ? REWRITE_FLUSH : REWRITE_BODY;
+            state->phase = REWRITE_SECOND;
         } else {
-            leaves = rewrite_last(state, made, remaining);
+            leaves.tail = rewrite_whole(state, made, rest, current, remaining - BEAT_BYTES);
+            if (edits && leaves.tail)
+                rewrite_second_beat(rest->data, plan);
         }
     }
     return leaves;
 }
 
+/* The next beat that leaves, and perhaps the one behind it. */
+HLS_INLINE struct rewrite_leaves rewrite_next_beat(struct rewrite_state *state, struct beat *made, struct beat *rest,
+                                                   const uint8_t *current)
+{
+    uint32_t next = state->next, remaining = state->remaining;
+    bool held = state->phase == REWRITE_TAIL;
+    struct rewrite_leaves leaves = {true, false};
+    rewrite_later_data(state, made->data, current);
+    HLS_ZERO(&made->meta, sizeof made->meta);
+    if (next != REWRITE_NEXT_PLAIN) {
+        if (next == REWRITE_NEXT_FIRST)
+            HLS_COPY(&made->meta, &state->plan.meta, sizeof made->meta);
+        if (state->plan.edits != 0 && !held)
+            rewrite_edit(made->data, &state->plan, next);
+    }
+    if (remaining > BEAT_BYTES && !HLS_SELDOM(held)) {
+        state->next = next == REWRITE_NEXT_FIRST ? REWRITE_NEXT_SECOND : REWRITE_NEXT_PLAIN;
+        leaves.tail = rewrite_whole(state, made, rest, current, remaining - BEAT_BYTES);
+    } else {
+        leaves.out = rewrite_last(state, made, remaining);
+    }
+    return leaves;
+}
+
+/* A beat in the middle of a packet, as most are, leaves as it has come, but for its place. */
+HLS_INLINE bool rewrite_in_middle(const struct rewrite_state *state)
+{
+    return state->phase == REWRITE_BODY && state->next == REWRITE_NEXT_PLAIN && !state->ended &&
+           state->remaining > BEAT_BYTES;
+}
+
+HLS_INLINE void rewrite_middle(struct rewrite_state *state, struct beat *made, const uint8_t *current)
+{
+    rewrite_later_data(state, made->data, current);
+    HLS_ZERO(&made->meta, sizeof made->meta);
+    made->meta.bytes = BEAT_BYTES;
+    HLS_COPY(state->previous, current, BEAT_BYTES);
+    state->remaining -= BEAT_BYTES;
+}
+
+/* Later beats of a packet, or what is left of it. */
+HLS_INLINE struct rewrite_leaves rewrite_go_on(struct rewrite_state *state, struct beat *made, struct beat *rest,
+                                               const uint8_t *current)
+{
+    struct rewrite_leaves leaves = {false, false};
+    if (HLS_SELDOM(state->phase == REWRITE_DISCARD)) {
+        state->phase = state->ended ? REWRITE_START : REWRITE_DISCARD;
+    } else if (HLS_SELDOM(state->phase == REWRITE_SKIP)) {
+        HLS_COPY(&made->meta, &state->plan.meta, sizeof made->meta);
+        leaves.out = rewrite_strip(state, made, current, &state->plan);
+    } else {
+        leaves = rewrite_next_beat(state, made, rest, current);
+    }
+    return leaves;
+}
+
 STEP(rewrite, struct rewrite_state *state, STREAM_IN_COND(struct beat, in),
-     STREAM_IN_COND(struct rewrite_command, command), STREAM_OUT(struct beat, out), STREAM_OUT(struct fate, fate))
+     STREAM_IN_COND(struct rewrite_command, command), STREAM_OUT(struct beat, out), STREAM_OUT(struct beat, tail),
+     STREAM_OUT(struct fate, fate))
 {
     STREAM_WAIT((state->phase >= REWRITE_SECOND || STREAM_CAN_READ(in)) &&
                 (state->phase != REWRITE_START || STREAM_CAN_READ(command)) && STREAM_CAN_WRITE(out) &&
-                STREAM_CAN_WRITE(fate));
+                STREAM_CAN_WRITE(tail) && STREAM_CAN_WRITE(fate));
     const uint32_t phase = state->phase;
-    uint8_t current[BEAT_BYTES];
+    uint8_t current[BEAT_BYTES]; /* the last beat that has come */
     if (phase < REWRITE_SECOND) {
         STREAM_READ(struct beat, beat, in);
         HLS_COPY(current, beat->data, BEAT_BYTES);
         state->ended = beat->meta.last;
         state->error = beat->meta.last & beat->meta.error;
     } else {
-        HLS_ZERO(current, BEAT_BYTES);
+        HLS_COPY(current, state->previous, BEAT_BYTES);
     }
 
     STREAM_OPEN(struct beat, made, out);
-    bool leaves;
+    if (rewrite_in_middle(state)) {
+        rewrite_middle(state, made, current);
+        STREAM_PUSH(struct beat, made, out);
+        STEP_END;
+    }
+    STREAM_OPEN(struct beat, rest, tail);
+    struct rewrite_leaves leaves;
     if (phase == REWRITE_START) {
         STREAM_READ(struct rewrite_command, order, command);
-        leaves = rewrite_begin(state, made, current, order);
+        leaves = rewrite_begin(state, made, rest, current, order);
     } else {
-        leaves = rewrite_go_on(state, made, current);
+        leaves = rewrite_go_on(state, made, rest, current);
     }
-    if (leaves)
+    if (leaves.out)
         STREAM_PUSH(struct beat, made, out);
+    if (leaves.tail)
+        STREAM_PUSH(struct beat, rest, tail);
     if (state->phase == REWRITE_START && state->plan.fate.kind != FATE_UNTOLD) {
         STREAM_OPEN(struct fate, told, fate);
         rewrite_tell(told, &state->plan, state->error);

@@ -31,7 +31,7 @@ extern const struct native_graph native_graph_chain;
 
 struct chain {
     struct graph_run *run;
-    struct hls_fifo *packets, *out, *counters;
+    struct hls_fifo *packets, *out, *tails;
     uint32_t length, rest;     /* of the packets; of the one that is being made */
     uint8_t first[BEAT_BYTES]; /* their first beat but for the addresses and ports */
     uint64_t random;
@@ -120,17 +120,16 @@ static unsigned source(void *context, unsigned budget)
     return done;
 }
 
-static unsigned sink(void *context, unsigned budget)
+static unsigned sink_from(struct chain *chain, struct hls_fifo *fifo, unsigned budget)
 {
-    struct chain *chain = context;
-    struct hls_port port = hls_read_begin(chain->out);
+    struct hls_port port = hls_read_begin(fifo);
     uint32_t most = hls_chunk_bound(budget, &port), at = chain->sink_at;
-    uint64_t gone = 0, bytes = 0;
+    uint32_t gone = 0, bytes = 0;
     const struct beat *beat = hls_slot(&port, HLS_SLOT_BYTES(struct beat));
     for (uint32_t done = 0; done < most; done++) {
         memcpy(chain->sink + at, beat->data, BEAT_BYTES);
         at = (at + BEAT_BYTES) % SINK_BYTES;
-        gone += beat->meta.last;
+        gone += beat->meta.last == BEAT_LAST;
         bytes += beat->meta.bytes;
         beat = (const struct beat *)((const uint8_t *)beat + HLS_SLOT_BYTES(struct beat));
     }
@@ -138,8 +137,14 @@ static unsigned sink(void *context, unsigned budget)
     chain->gone += gone;
     chain->bytes += bytes;
     port.index += most;
-    hls_read_end(chain->out, &port);
+    hls_read_end(fifo, &port);
     return most;
+}
+
+static unsigned sink(void *context, unsigned budget)
+{
+    struct chain *chain = context;
+    return sink_from(chain, chain->out, budget) + sink_from(chain, chain->tails, budget);
 }
 
 static void command_part(struct chain *chain, const struct command_entry *entry, enum command_part part)
@@ -294,6 +299,7 @@ int main(int argc, char **argv)
         return fputs("bench-chain: out of memory\n", stderr), 1;
     chain.packets = graph_run_fifo(chain.run, "open_source", "packets");
     chain.out = graph_run_fifo(chain.run, "open_sink", "packets");
+    chain.tails = graph_run_fifo(chain.run, "open_sink", "tails");
     graph_run_set(chain.run, "open_source", source, &chain);
     graph_run_set(chain.run, "open_sink", sink, &chain);
     unsigned homeless = fill_tables(&chain);

@@ -60,7 +60,8 @@ void chain_sink_beat(struct chain_sink *sink, struct net_place *place, const str
     if (sink->length == 0 && (beat->meta.destination != ENDPOINT_PORT || beat->meta.destination_id != 1))
         rtl_net_fail("%s: a packet does not leave by port 1: no flow was found", place->name);
     sink->length += beat->meta.bytes;
-    if (beat->meta.last) {
+    sink->in_tail = beat->meta.last == BEAT_LAST_IN_TAIL;
+    if (beat->meta.last == BEAT_LAST) {
         net_run_take(place->run, place->cycle, sink->length);
         sink->length = 0;
     }

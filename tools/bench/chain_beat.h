@@ -16,6 +16,7 @@ struct chain_source {
 struct chain_sink {
     size_t commands; /* that have come out */
     uint32_t length; /* of the packet so far */
+    bool in_tail;    /* the next beat is one of rewrite.tail */
 };
 
 /* Takes up the commands of the load. */

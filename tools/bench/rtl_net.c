@@ -53,7 +53,7 @@ static void packets_per_cycle(struct net_place *place, const char *name)
     net_run_close(&run);
 }
 
-/* Every size; the figure is that of the worst one. */
+/* Every size, from its first packet's end to its last one's; the figure is that of the worst one. */
 static void beats_per_cycle(struct net_place *place, enum net_kind kind)
 {
     struct net_run run;
@@ -64,12 +64,12 @@ static void beats_per_cycle(struct net_place *place, enum net_kind kind)
     uint32_t worst_size = 0;
     for (uint32_t size = SIZE_MIN; size <= SIZE_MAX_NET; size++) {
         unsigned end = LEAD + (size - SIZE_MIN + 1) * EACH;
-        uint64_t cycles = run.left[end - 1] - run.left[end - 1 - EACH], beats = EACH * beats_of_packet(kind, size);
+        uint64_t cycles = run.left[end - 1] - run.left[end - EACH], beats = (EACH - 1) * beats_of_packet(kind, size);
         if (cycles <= beats)
             continue;
         sizes++;
         fprintf(stderr, "bench-rtl-net: %s, %u bytes: %.2f bubbles a packet of %llu beats\n", net_kind_name(kind), size,
-                (double)(cycles - beats) / EACH, (unsigned long long)beats / EACH);
+                (double)(cycles - beats) / (EACH - 1), (unsigned long long)beats / (EACH - 1));
         if ((double)beats / (double)cycles < worst) {
             worst = (double)beats / (double)cycles;
             worst_size = size;

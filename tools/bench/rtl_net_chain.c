@@ -13,7 +13,7 @@ struct chain {
     struct native_card *card;
     struct chain_source source;
     struct chain_sink sink;
-    struct hls_fifo *in, *out;
+    struct hls_fifo *in, *out, *tails;
     size_t source_node, sink_node;
 };
 
@@ -34,13 +34,14 @@ static unsigned run_sink(void *context, struct native_activity *activity, unsign
 {
     struct net_place *place = context;
     struct chain *chain = place->state;
-    struct hls_port port = hls_read_begin(chain->out);
+    struct hls_fifo *from = chain->sink.in_tail ? chain->tails : chain->out;
+    struct hls_port port = hls_read_begin(from);
     (void)activity, (void)budget;
     if (hls_at_limit(&port))
         return 0;
     chain_sink_beat(&chain->sink, place, hls_slot(&port, HLS_SLOT_BYTES(struct beat)));
     port.index++;
-    hls_read_end(chain->out, &port);
+    hls_read_end(from, &port);
     return 1;
 }
 
@@ -79,6 +80,7 @@ void rtl_chain_open(struct net_place *place)
     chain->sink_node = end_of(place, "open_sink", run_sink);
     chain->in = native_shell_fifo(chain->card, chain->source_node, "packets");
     chain->out = native_shell_fifo(chain->card, chain->sink_node, "packets");
+    chain->tails = native_shell_fifo(chain->card, chain->sink_node, "tails");
     chain_source_fill(&chain->source);
     while (chain->sink.commands != chain->source.commands)
         step(place);

@@ -54,7 +54,6 @@ static const struct port_ops load = {
 static void step(struct net_place *place)
 {
     struct whole *whole = place->state;
-    native_make_ready(whole->card, whole->card->port_node);
     rtl_card_step(&whole->card->base);
     place->cycle++;
 }
