@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a Verilated module beside its reference: random records, random valid and back-pressure whose probabilities
- * change, resets in the middle. Each activation that begins in the module is one call of the reference, which is told
+ * Runs a Verilated module beside its reference: random records in one run, those of its surroundings in the next, random
+ * valid and back-pressure whose probabilities change, resets in the middle. Each activation that begins in the module is one call of the reference, which is told
  * which inputs had a record and which outputs had room just then; so kernels whose output depends on timing are
  * compared bit by bit too. At the end of each run the module has to come to rest with nothing left that the reference
  * would do.
@@ -50,9 +50,9 @@ class bench
             streams.push_back({port, false, false, record_bytes(port.bytes), {}, 50, 0, 0});
     }
 
-    void run(uint32_t cycles, bool cut)
+    void run(uint32_t cycles, bool cut, bool directed)
     {
-        reset();
+        reset(directed);
         for (uint32_t i = 0; i < cycles; i++) {
             if (random_below(200) == 0)
                 change();
@@ -92,7 +92,7 @@ class bench
             stream.percent = percents[random_below(5)];
     }
 
-    void reset()
+    void reset(bool directed)
     {
         *model.rst = 1;
         bench_eval(); /* the first evaluation sees no edge */
@@ -113,7 +113,7 @@ class bench
         }
         for (uint32_t i = 0; !*model.idle && i < QUIET_CYCLES_MAX; i++)
             clock(); /* RAMs are cleared */
-        reference_reset();
+        reference_reset(directed);
         change();
     }
 
@@ -155,9 +155,8 @@ class bench
             if (!stream.port.input) {
                 *stream.port.ready = leave || rises;
             } else if (!stream.offered && rises && !leave) {
-                reference_record((unsigned)i, stream.head.data());
+                stream.offered = reference_record((unsigned)i, stream.head.data());
                 memcpy(stream.port.data, stream.head.data(), stream.head.size());
-                stream.offered = true;
             }
             if (stream.port.input)
                 *stream.port.valid = stream.offered;
@@ -263,7 +262,7 @@ int main(int argc, char **argv)
     uint32_t runs = (uint32_t)strtoul(argv[3], nullptr, 0);
     bench bench;
     for (uint32_t i = 0; i < runs; i++)
-        bench.run(1000 + random_below(4000), i % 4 == 3);
+        bench.run(1000 + random_below(4000), i % 4 == 3, i % 2 == 1);
     printf("%llu activations in %llu cycles, %llu records out\n", (unsigned long long)bench.activations,
            (unsigned long long)bench.cycles, (unsigned long long)bench.pushed);
     return bench.activations > 0 && bench.complete() ? 0 : 1;
