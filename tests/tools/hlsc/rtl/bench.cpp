@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a Verilated module beside its reference: random records in one run, those of its surroundings in the next, random
- * valid and back-pressure whose probabilities change, resets in the middle. Each activation that begins in the module is one call of the reference, which is told
- * which inputs had a record and which outputs had room just then; so kernels whose output depends on timing are
- * compared bit by bit too. At the end of each run the module has to come to rest with nothing left that the reference
- * would do.
+ * Runs a Verilated module beside its reference: random records in one run, those of its surroundings in the next,
+ * random valid and back-pressure whose probabilities change, resets in the middle. Each activation that begins in the
+ * module is one call of the reference, which is told which inputs had a record and which outputs had room just then; so
+ * kernels whose output depends on timing are compared bit by bit too. At the end of each run the module has to come to
+ * rest with nothing left that the reference would do.
  *
- * Usage: bench KERNEL.C|NUMBER SEED RUNS
+ * Usage: bench KERNEL.C|NUMBER SEED RUNS [all]
+ * all: each output has to have had a record that was compared.
  */
 #include <cstdio>
 #include <cstdlib>
@@ -254,7 +255,7 @@ class bench
 
 int main(int argc, char **argv)
 {
-    if (argc != 4)
+    if (argc != 4 && argc != 5)
         return 2;
     random_state = strtoull(argv[2], nullptr, 0);
     if (!reference_open(argv[1], random_state))
@@ -265,5 +266,5 @@ int main(int argc, char **argv)
         bench.run(1000 + random_below(4000), i % 4 == 3, i % 2 == 1);
     printf("%llu activations in %llu cycles, %llu records out\n", (unsigned long long)bench.activations,
            (unsigned long long)bench.cycles, (unsigned long long)bench.pushed);
-    return bench.activations > 0 && bench.complete() ? 0 : 1;
+    return bench.activations > 0 && (argc == 4 || bench.complete()) ? 0 : 1;
 }
