@@ -12,7 +12,7 @@ define rtl_kernel
 $(RTL)/$(1).sv: hls/$(1)/$(1).c $(RTL_KERNEL_HEADERS) $(HLSC) tools/hlsc/delays.txt
 	$$(call say,HLSC,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$(HLSC) --report $$(@:.sv=.report) -o $$(@D) $$<
+	$$(Q)$(HLSC) --interval 1 --report $$(@:.sv=.report) -o $$(@D) $$<
 
 $(HW)/kernel/$(1).o $(HW)/traced/$(1).o: $(RTL)/$(1).sv tools/verilate hw/platform/sim/model.h
 	$$(call say,VERIL,$$@)

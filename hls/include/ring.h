@@ -16,6 +16,7 @@ enum ring_work_kind {
     RING_WORK_SETTING = 1,  /* data = struct ring_setting, then zeros */
     RING_WORK_DOORBELL = 2, /* value = the index that the host wrote */
     RING_WORK_ENTRY = 3,    /* data = one entry */
+    RING_WORK_RELEASE = 4,  /* the host has read an entry of `source` */
 };
 
 struct ring_work {
@@ -27,7 +28,11 @@ struct ring_work {
     uint8_t error;    /* with last: the record must not reach the host */
     uint8_t more;     /* another entry follows at once: the index may wait for it; set by ring_merge */
     uint8_t source;   /* to the host: whose record it is; RING_SOURCE_* */
-    uint8_t reserved[5];
+    /* Between ring_admit and ring_post; `value` is then the count of dropped records. */
+    uint8_t generation; /* of the ring's setting */
+    uint8_t admitted;   /* the entry is to be written */
+    uint8_t whole;      /* with last: the record is to be published */
+    uint8_t reserved[2];
 };
 
 static_assert(sizeof(struct ring_work) == 80, "ring work is 80 bytes");
@@ -62,6 +67,9 @@ HLS_INLINE void ring_entry_fill(struct ring_work *work, uint32_t source, uint32_
     work->error = (uint8_t)error;
     work->more = 0;
     work->source = (uint8_t)source;
+    work->generation = 0;
+    work->admitted = 0;
+    work->whole = 0;
     HLS_ZERO(work->reserved, sizeof work->reserved);
 }
 

@@ -1,34 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plans where each packet goes in its receive queue (virtio 1.2, 5.1.6.3 and 5.1.6.4): keeps the buffers that virtq
- * fetched ahead, and turns a packet into DMA writes, one segment an activation. Only chains that are whole count.
+ * Plans where each packet goes in its receive queue (virtio 1.2, 5.1.6.3 and 5.1.6.4): counts the buffers that virtq
+ * fetched ahead, chain by chain, and gives a packet as many as it needs; virtio_rx_place keeps the buffers themselves.
+ * Only chains that are whole count.
  *
  * A chain is used by one packet: what the packet leaves of it is consumed with it. A packet that does not fit into the
  * whole chains at hand is dropped and counted. Consumed segments go back to virtq as credit, many in one token, so
  * that the tokens of all queues fit into their FIFO and the circle of the two kernels cannot block.
+ *
+ * An activation gives a packet two chains at most. One that needs more goes round, through virtio_rx_merge, and so does
+ * all that came behind it and finds that it is not its turn yet.
  */
-#include "hls/include/dma.h"
 #include "hls/include/hls.h"
 #include "hls/include/receive.h"
 #include "hls/include/virtio.h"
 
 #define VIRTIO_RX_HEADER     ((uint32_t)sizeof(struct virtio_net_header))
-#define VIRTIO_RX_LENGTH_MAX 0xffffu                 /* of a segment; more than the longest packet is never taken */
+#define VIRTIO_RX_LENGTH_MAX 0xffffu                 /* of a segment or chain; no packet is longer */
 #define VIRTIO_RX_CREDIT     (RECEIVE_SEGMENTS / 4u) /* segments in one token, at least */
-
-struct virtio_rx_segment {
-    uint64_t address;
-    uint16_t length;
-    uint16_t head;
-    uint8_t last; /* of its chain */
-    uint8_t reserved[3];
-};
-
-struct virtio_rx_chain {
-    uint32_t bytes;
-    uint16_t segments;
-    uint16_t reserved;
-};
 
 /* Positions are free-running counts of segments or chains. */
 struct virtio_rx_row {
@@ -48,54 +37,42 @@ struct virtio_rx_row {
 
 struct virtio_rx_state {
     struct virtio_rx_row row[CARD_FUNCTIONS];
-    struct virtio_rx_segment segment[CARD_FUNCTIONS * RECEIVE_SEGMENTS];
-    struct virtio_rx_chain chain[CARD_FUNCTIONS * RECEIVE_SEGMENTS];
-    struct virtio_rx_row current; /* row of the packet that is being planned; its RAM row follows at the end */
-    uint32_t remaining;           /* bytes of the packet without a place */
-    uint32_t written;             /* bytes in the current chain */
-    uint16_t function;
-    uint16_t position; /* next segment */
-    uint8_t buffers;   /* chains filled */
-    uint8_t busy;
+    uint16_t bytes[CARD_FUNCTIONS * RECEIVE_SEGMENTS];   /* of whole chains */
+    uint8_t segments[CARD_FUNCTIONS * RECEIVE_SEGMENTS]; /* of whole chains */
+    uint8_t next;                                        /* the item whose turn it is */
 };
 
-HLS_INLINE uint32_t virtio_rx_place(uint32_t function, uint32_t position)
+HLS_INLINE uint32_t virtio_rx_chain(uint32_t function, uint32_t chain)
 {
-    return function * RECEIVE_SEGMENTS + (position & (RECEIVE_SEGMENTS - 1u));
+    return function * RECEIVE_SEGMENTS + (chain & (RECEIVE_SEGMENTS - 1u));
 }
 
-/* A whole chain is consumed, however much of it was used. */
-HLS_INLINE void virtio_rx_consume(struct virtio_rx_row *row, const struct virtio_rx_chain *chain)
+HLS_INLINE uint32_t virtio_rx_at_most(uint64_t length)
 {
-    row->bytes -= chain->bytes;
-    row->head = (uint16_t)(row->head + chain->segments);
-    row->owed = (uint16_t)(row->owed + chain->segments);
-    row->chain = (uint16_t)(row->chain + 1u);
-    row->chains = (uint16_t)(row->chains - 1u);
+    return (uint32_t)(length < VIRTIO_RX_LENGTH_MAX ? length : VIRTIO_RX_LENGTH_MAX);
 }
 
-/* Appends a segment. Returns whether it made a chain whole, which is then in `chain`. */
-HLS_INLINE bool virtio_rx_append(struct virtio_rx_row *row, const struct virtq_segment *segment,
-                                 struct virtio_rx_segment *entry, struct virtio_rx_chain *chain)
+/* Appends a segment, which may make a chain whole. */
+HLS_INLINE void virtio_rx_append(struct virtio_rx_row *row, uint32_t length, bool last)
 {
-    bool last = (segment->flags & SEGMENT_LAST) != 0;
-    entry->address = segment->address;
-    entry->length = (uint16_t)(segment->length < VIRTIO_RX_LENGTH_MAX ? segment->length : VIRTIO_RX_LENGTH_MAX);
-    entry->head = segment->head;
-    entry->last = last;
-    HLS_ZERO(entry->reserved, sizeof entry->reserved);
     row->tail = (uint16_t)(row->tail + 1u);
-    row->building += entry->length;
-    chain->bytes = row->building;
-    chain->segments = (uint16_t)(row->tail - row->begun);
-    chain->reserved = 0;
+    row->building = virtio_rx_at_most(row->building + length);
     if (last) {
         row->chains = (uint16_t)(row->chains + 1u);
         row->bytes += row->building;
         row->building = 0;
         row->begun = row->tail;
     }
-    return last;
+}
+
+/* Whole chains are consumed, however much of them was used. */
+HLS_INLINE void virtio_rx_consume(struct virtio_rx_row *row, uint32_t chains, uint32_t segments, uint32_t bytes)
+{
+    row->bytes -= bytes;
+    row->head = (uint16_t)(row->head + segments);
+    row->owed = (uint16_t)(row->owed + segments);
+    row->chain = (uint16_t)(row->chain + chains);
+    row->chains = (uint16_t)(row->chains - chains);
 }
 
 /* virtq has not counted the chain against the queue's credit. */
@@ -122,116 +99,100 @@ HLS_INLINE void virtio_rx_command(struct virtio_rx_row *row, struct command_entr
     }
 }
 
-HLS_INLINE bool virtio_rx_fits(const struct virtio_rx_row *row, const struct virtio_rx_chain *first, uint32_t bytes)
+HLS_INLINE void virtio_rx_setting(struct virtio_rx_row *row, const struct virtq_segment *segment)
 {
-    uint32_t room = (row->flags & QUEUE_MERGEABLE) != 0 ? row->bytes : first->bytes;
-    return row->enabled && row->chains != 0 && room >= bytes;
+    HLS_ZERO(row, sizeof *row);
+    row->enabled = 1;
+    row->flags = (uint16_t)segment->address;
+    row->generation = segment->generation;
 }
 
-STEP(virtio_rx, struct virtio_rx_state *state, STREAM_IN_COND(struct receive_item, in),
-     STREAM_OUT(struct dma_request, request), STREAM_OUT(struct receive_plan, plan),
-     STREAM_OUT(struct receive_used, used), STREAM_OUT(struct queue_token, credit))
+STEP(virtio_rx, struct virtio_rx_state *state, STREAM_IN(struct receive_item, in),
+     STREAM_OUT(struct receive_place, place), STREAM_OUT(struct receive_plan, plan),
+     STREAM_OUT(struct queue_token, credit), STREAM_OUT(struct receive_item, again))
 {
-    STREAM_WAIT((state->busy || STREAM_CAN_READ(in)) && STREAM_CAN_WRITE(request) && STREAM_CAN_WRITE(plan) &&
-                STREAM_CAN_WRITE(used) && STREAM_CAN_WRITE(credit));
-    struct receive_item item;
-    HLS_ZERO(&item, sizeof item);
-    if (!state->busy) {
-        STREAM_READ(struct receive_item, record, in);
-        HLS_COPY(&item, record, sizeof item);
-    }
-    const struct virtq_segment *segment = &item.segment;
-    bool busy = state->busy != 0;
-    bool head = item.kind == RECEIVE_HEAD;
-    bool setting = item.kind == RECEIVE_SEGMENT && segment->kind == SEGMENT_SETTING;
-    bool window = item.kind == RECEIVE_SEGMENT && segment->kind == SEGMENT_WINDOW;
-    bool command = setting || window || (item.kind == RECEIVE_SEGMENT && segment->kind == SEGMENT_COMMAND);
-    uint32_t queue = head ? item.head.queue : segment->queue;
-    uint32_t function = busy ? state->function : (queue >> 1) & (CARD_FUNCTIONS - 1u);
+    STREAM_WAIT(STREAM_CAN_READ(in) && STREAM_CAN_WRITE(place) && STREAM_CAN_WRITE(plan) && STREAM_CAN_WRITE(credit) &&
+                STREAM_CAN_WRITE(again));
+    STREAM_READ(struct receive_item, item, in);
+    const struct virtq_segment *segment = &item->segment;
+    bool head = item->kind == RECEIVE_HEAD;
+    bool setting = !head && segment->kind == SEGMENT_SETTING;
+    bool window = !head && segment->kind == SEGMENT_WINDOW;
+    bool buffer = !head && segment->kind == SEGMENT_BUFFER;
+    bool command = setting || window || (!head && segment->kind == SEGMENT_COMMAND);
+    bool last = (segment->flags & SEGMENT_LAST) != 0;
+    uint32_t queue = head ? item->head.queue : segment->queue;
+    uint32_t function = (queue >> 1) & (CARD_FUNCTIONS - 1u);
     struct virtio_rx_row row = state->row[function];
-    if (busy)
-        row = state->current;
-    struct virtio_rx_chain chain = state->chain[virtio_rx_place(function, row.chain)];
-    struct virtio_rx_segment place = state->segment[virtio_rx_place(function, state->position)];
+    uint32_t one = virtio_rx_chain(function, row.chain), other = virtio_rx_chain(function, row.chain + 1u);
+    uint32_t first = state->bytes[one], second = state->bytes[other];
 
-    uint32_t take = place.length < state->remaining ? place.length : state->remaining;
-    bool finished = busy && take == state->remaining;
-    bool filled = busy && (finished || place.last);
-    bool drop = false;
+    bool due = item->sequence == state->next;
+    bool begun = item->left != 0;
+    bool mergeable = (row.flags & QUEUE_MERGEABLE) != 0;
+    uint32_t wanted = begun ? item->left : item->head.length + VIRTIO_RX_HEADER;
+    bool fits = begun || (row.enabled && row.chains != 0 && (mergeable ? row.bytes : first) >= wanted);
+    bool two = first < wanted;
+    uint32_t given = first + (two ? second : 0u);
+    uint32_t segments = state->segments[one] + (two ? state->segments[other] : 0u);
+    bool filled = head && fits;
+    bool finished = filled && given >= wanted;
+    bool dropped = head && !fits;
+    uint8_t buffers = (uint8_t)(item->buffers + (two ? 2u : 1u));
 
-    if (busy) {
-        state->written += take;
-        state->remaining -= take;
-        state->position = (uint16_t)(state->position + 1u);
-        if (filled) {
-            state->buffers = (uint8_t)(state->buffers + 1u);
-            virtio_rx_consume(&row, &chain);
-        }
-        state->busy = !finished;
+    STREAM_OPEN(struct receive_place, placed, place);
+    HLS_ZERO(placed, sizeof *placed);
+    placed->function = (uint16_t)function;
+    placed->generation = row.generation;
+    placed->address = segment->address;
+    placed->length = window ? segment->length : virtio_rx_at_most(segment->length);
+    if (filled) {
+        placed->kind = PLACE_CHAINS;
+        placed->position = row.head;
+        placed->segments = (uint8_t)segments;
+        placed->length = finished ? wanted : given;
+        placed->last = finished;
+        virtio_rx_consume(&row, two ? 2u : 1u, segments, given);
     } else if (head) {
-        uint32_t bytes = item.head.length + VIRTIO_RX_HEADER;
-        drop = !virtio_rx_fits(&row, &chain, bytes);
-        row.dropped += drop && row.enabled;
-        state->busy = !drop;
-        state->function = (uint16_t)function;
-        state->position = row.head;
-        state->remaining = bytes;
-        state->written = 0;
-        state->buffers = 0;
-    } else if (item.kind == RECEIVE_SEGMENT && segment->kind == SEGMENT_BUFFER && row.enabled) {
-        uint32_t slot = virtio_rx_place(function, row.tail);
-        uint32_t chain_slot = virtio_rx_place(function, (uint32_t)row.chain + row.chains);
-        struct virtio_rx_segment entry;
-        struct virtio_rx_chain whole;
-        if (virtio_rx_append(&row, segment, &entry, &whole))
-            state->chain[chain_slot] = whole;
-        state->segment[slot] = entry;
-    } else if (item.kind == RECEIVE_SEGMENT && segment->kind == SEGMENT_ABORT && row.enabled) {
-        virtio_rx_abort(&row);
-    } else if (setting) {
-        HLS_ZERO(&row, sizeof row);
-        row.enabled = 1;
-        row.flags = (uint16_t)segment->address;
-        row.generation = segment->generation;
-    }
-
-    if (busy || window) {
-        STREAM_OPEN(struct dma_request, write, request);
-        write->address = busy ? place.address : segment->address;
-        write->length = busy ? take : segment->length;
-        write->function = (uint16_t)(busy ? function : segment->function);
-        write->flags = (uint16_t)(busy ? (finished ? DMA_LAST : 0) : DMA_WINDOW);
-        write->tag = (uint16_t)(busy ? 2u * function : 0);
-        HLS_ZERO(write->reserved, sizeof write->reserved);
-        STREAM_PUSH(struct dma_request, write, request);
-    }
-    if (filled || command) {
+        row.dropped += row.enabled;
+    } else if (buffer) {
+        /* The place behind the whole chains is free, whether or not it is this item's turn. */
+        uint32_t behind = virtio_rx_chain(function, (uint32_t)row.chain + row.chains);
+        if (last) {
+            state->bytes[behind] = (uint16_t)virtio_rx_at_most((uint64_t)row.building + placed->length);
+            state->segments[behind] = (uint8_t)(row.tail - row.begun + 1u);
+        }
+        placed->kind = PLACE_SEGMENT;
+        placed->position = row.tail;
+        placed->head = segment->head;
+        placed->last = last;
+        if (row.enabled)
+            virtio_rx_append(&row, (uint32_t)placed->length, last);
+    } else if (command) {
         struct command_entry entry;
         HLS_COPY(&entry, segment->entry, sizeof entry);
-        if (command)
-            virtio_rx_command(&row, &entry);
-        STREAM_OPEN(struct receive_used, record, used);
-        HLS_COPY(record->entry, &entry, sizeof record->entry);
-        record->length = command ? 0 : state->written;
-        record->queue = (uint16_t)(2u * function);
-        record->head = (uint16_t)(command ? 0 : place.head);
-        record->kind = command ? RECEIVE_COMMAND : RECEIVE_BUFFER;
-        record->last = command || finished;
-        record->generation = row.generation;
-        HLS_ZERO(record->reserved, sizeof record->reserved);
-        STREAM_PUSH(struct receive_used, record, used);
-        state->written = 0;
+        virtio_rx_command(&row, &entry);
+        if (setting)
+            virtio_rx_setting(&row, segment);
+        HLS_COPY(placed->entry, &entry, sizeof entry);
+        placed->kind = window ? PLACE_WINDOW : PLACE_COMMAND;
+        placed->generation = row.generation;
+        placed->function = (uint16_t)(window ? segment->function : function);
+    } else if (segment->kind == SEGMENT_ABORT && row.enabled) {
+        virtio_rx_abort(&row);
     }
-    if (finished || drop) {
+    if (due && (filled || command || (buffer && row.enabled)))
+        STREAM_PUSH(struct receive_place, placed, place);
+    if (due && (finished || dropped)) {
         STREAM_OPEN(struct receive_plan, decided, plan);
         decided->queue = (uint16_t)(2u * function);
         decided->function = (uint16_t)function;
         decided->flags = row.flags;
-        decided->buffers = drop ? 0 : state->buffers;
-        decided->drop = drop;
+        decided->buffers = dropped ? 0 : buffers;
+        decided->drop = dropped;
         STREAM_PUSH(struct receive_plan, decided, plan);
     }
-    if (!state->busy && row.enabled && row.owed >= VIRTIO_RX_CREDIT) {
+    if (due && row.enabled && row.owed >= VIRTIO_RX_CREDIT) {
         STREAM_OPEN(struct queue_token, token, credit);
         token->queue = (uint16_t)(2u * function);
         token->amount = row.owed;
@@ -241,8 +202,18 @@ STEP(virtio_rx, struct virtio_rx_state *state, STREAM_IN_COND(struct receive_ite
         STREAM_PUSH(struct queue_token, token, credit);
         row.owed = 0;
     }
-    state->current = row;
-    if (!state->busy)
+    if (!due || (filled && !finished)) {
+        STREAM_OPEN(struct receive_item, back, again);
+        HLS_COPY(back, item, sizeof *back);
+        if (due) {
+            back->left = (uint16_t)(wanted - given);
+            back->buffers = buffers;
+        }
+        STREAM_PUSH(struct receive_item, back, again);
+    } else {
+        state->next = (uint8_t)(state->next + 1u);
+    }
+    if (due)
         state->row[function] = row;
     STEP_END;
 }

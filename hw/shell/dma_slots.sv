@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Outstanding reads: SLOTS of them, each a bus id with room for a burst. A slot belongs to a channel from the request
-// until its last line has been delivered, so data that comes always has room. A channel that holds none finds one free,
-// whatever the others do: who stops, stops itself alone.
+// until its last line has been delivered, so data that comes always has room. One of the first RESERVED channels that
+// holds none finds one free, whatever the others do: who stops, stops itself alone. The other channels share what is
+// left: each slot that is kept free for a channel without reads is one less for those that are busy.
 module dma_slots #(
     parameter int CHANNELS = 16,
+    parameter int RESERVED = 16,
     parameter int SLOTS = 32,
     parameter int LINES = 8  // of a burst
 ) (
@@ -29,13 +31,14 @@ module dma_slots #(
   localparam int HELD = $clog2(SLOTS) + 1;
 
   initial
-    if (SLOTS < CHANNELS || CHANNELS < 2 || LINES < 2)
-      $fatal(1, "dma_slots: %0d slots of %0d lines for %0d channels, expected one slot for each", SLOTS, LINES, CHANNELS);
+    if (SLOTS <= RESERVED || RESERVED > CHANNELS || CHANNELS < 2 || LINES < 2)
+      $fatal(1, "dma_slots: %0d slots of %0d lines for %0d channels, expected more than the %0d that are reserved", SLOTS,
+             LINES, CHANNELS, RESERVED);
 
   logic [SLOTS-1:0] busy;
   logic [CHANNELS*HELD-1:0] held;  // slots by channel
   logic [HELD-1:0] free_count;
-  logic [$clog2(CHANNELS):0] poor_count;  // channels that hold none
+  logic [$clog2(CHANNELS):0] poor_count;  // channels with a reservation that hold none
 
   always_comb begin
     next_slot  = '0;
@@ -47,10 +50,10 @@ module dma_slots #(
         free_count = free_count + HELD'(1);
       end
     end
-    for (int i = 0; i < CHANNELS; i++)
+    for (int i = 0; i < RESERVED; i++)
       if (held[i*HELD+:HELD] == 0) poor_count = poor_count + ($clog2(CHANNELS) + 1)'(1);
     for (int i = 0; i < CHANNELS; i++)
-      may_claim[i] = held[i*HELD+:HELD] == 0 ? free_count != 0 : 32'(free_count) > 32'(poor_count);
+      may_claim[i] = i < RESERVED && held[i*HELD+:HELD] == 0 ? free_count != 0 : 32'(free_count) > 32'(poor_count);
   end
 
   assign line_index = received[line_slot*COUNT+:COUNT-1];

@@ -11,6 +11,7 @@
 #include "hls/virtio_rx/virtio_rx.c"
 #include "hls/virtio_rx_head/virtio_rx_head.c"
 #include "hls/virtio_rx_merge/virtio_rx_merge.c"
+#include "hls/virtio_rx_place/virtio_rx_place.c"
 #include "hls/virtio_rx_used/virtio_rx_used.c"
 #include "hls/virtio_rx_write/virtio_rx_write.c"
 #include "hls/virtio_used/virtio_used.c"
@@ -42,10 +43,11 @@ struct receive_group {
     struct virtio_rx_head_state head_state;
     struct virtio_rx_merge_state merge;
     struct virtio_rx_state rx;
+    struct virtio_rx_place_state place_state;
     struct virtio_rx_write_state write_state;
     struct virtio_rx_used_state used_state;
     struct stream doorbell, command, again, credit, fault, event, segment, alert;
-    struct stream in, packet, head, item, plan, used, out, completion;
+    struct stream in, packet, head, item, returned, place, plan, used, out, completion;
     struct channel read, write, data;
 };
 
@@ -85,6 +87,8 @@ static inline void receive_open(struct receive_group *group)
     stream_open(&group->packet, 512, sizeof(struct beat));
     stream_open(&group->head, 64, sizeof(struct receive_head));
     stream_open(&group->item, 64, sizeof(struct receive_item));
+    stream_open(&group->returned, 128, sizeof(struct receive_item));
+    stream_open(&group->place, 64, sizeof(struct receive_place));
     stream_open(&group->plan, 128, sizeof(struct receive_plan));
     stream_open(&group->used, 512, sizeof(struct receive_used));
     stream_open(&group->out, 64, sizeof(struct queue_used));
@@ -284,10 +288,12 @@ static inline bool run_receive_merge(struct receive_group *group)
 {
     IN(segment, &group->segment);
     IN(head, &group->head);
+    IN(again, &group->returned);
     OUT(item, &group->item);
-    int ran = virtio_rx_merge(&group->merge, &segment, &head, &item);
+    int ran = virtio_rx_merge(&group->merge, &segment, &head, &again, &item);
     IN_END(segment, &group->segment);
     IN_END(head, &group->head);
+    IN_END(again, &group->returned);
     OUT_END(item, &group->item);
     return ran;
 }
@@ -295,16 +301,28 @@ static inline bool run_receive_merge(struct receive_group *group)
 static inline bool run_receive_plan(struct receive_group *group)
 {
     IN(item, &group->item);
-    OUT(request, &group->data.asked);
+    OUT(place, &group->place);
     OUT(plan, &group->plan);
-    OUT(used, &group->used);
     OUT(credit, &group->credit);
-    int ran = virtio_rx(&group->rx, &item, &request, &plan, &used, &credit);
+    OUT(again, &group->returned);
+    int ran = virtio_rx(&group->rx, &item, &place, &plan, &credit, &again);
     IN_END(item, &group->item);
-    OUT_END(request, &group->data.asked);
+    OUT_END(place, &group->place);
     OUT_END(plan, &group->plan);
-    OUT_END(used, &group->used);
     OUT_END(credit, &group->credit);
+    OUT_END(again, &group->returned);
+    return ran;
+}
+
+static inline bool run_receive_place(struct receive_group *group)
+{
+    IN(place, &group->place);
+    OUT(request, &group->data.asked);
+    OUT(used, &group->used);
+    int ran = virtio_rx_place(&group->place_state, &place, &request, &used);
+    IN_END(place, &group->place);
+    OUT_END(request, &group->data.asked);
+    OUT_END(used, &group->used);
     return ran;
 }
 
@@ -336,7 +354,7 @@ static inline bool run_receive_used(struct receive_group *group)
     return ran;
 }
 
-#define RECEIVE_PARTS 13u
+#define RECEIVE_PARTS 14u
 
 static inline bool receive_step(struct transmit_card *card, struct receive_group *group, uint32_t part)
 {
@@ -365,6 +383,8 @@ static inline bool receive_step(struct transmit_card *card, struct receive_group
         return channel_read(card, &group->read);
     case 11:
         return channel_write(card, &group->write);
+    case 12:
+        return run_receive_place(group);
     default:
         return channel_write(card, &group->data);
     }

@@ -7,6 +7,7 @@
 #define CIPU_TEST_RING_CARD_H
 
 #include "hls/include/beat.h"
+#include "hls/ring_admit/ring_admit.c"
 #include "hls/ring_fetch/ring_fetch.c"
 #include "hls/ring_interrupt/ring_interrupt.c"
 #include "hls/ring_merge/ring_merge.c"
@@ -35,6 +36,7 @@ struct ring_card {
     struct ring_router_state router;
     struct ring_fetch_state fetch;
     struct ring_merge_state merge;
+    struct ring_admit_state admit;
     struct ring_post_state post;
     struct ring_interrupt_state interrupt;
     struct stream setting, doorbell;
@@ -43,7 +45,8 @@ struct ring_card {
     struct ring_card_write fetch_write, post_write;
     struct stream fetched;       /* what comes out of the INJECT ring */
     struct stream entry, merged; /* entry: what goes into the PUNT ring */
-    struct stream none[3];       /* done streams that nobody uses */
+    struct stream admitted, given_back;
+    struct stream none[3]; /* done streams that nobody uses */
     struct stream interrupts;
     uint8_t memory[RING_CARD_BYTES]; /* at bus address RING_CARD_BUS */
 };
@@ -54,8 +57,8 @@ static inline void ring_card_open(struct ring_card *card, uint64_t seed)
     card->random = seed;
     stream_open(&card->setting, 8, sizeof(struct ring_setting));
     stream_open(&card->doorbell, 8, sizeof(struct doorbell));
-    struct stream *work[] = {&card->to_fetch, &card->to_post, &card->to_command, &card->to_completion,
-                             &card->to_event, &card->entry,   &card->merged};
+    struct stream *work[] = {&card->to_fetch, &card->to_post, &card->to_command, &card->to_completion, &card->to_event,
+                             &card->entry,    &card->merged,  &card->admitted,   &card->given_back};
     for (size_t i = 0; i < sizeof work / sizeof *work; i++)
         stream_open(work[i], 8, sizeof(struct ring_work));
     stream_open(&card->fetched, 1024, sizeof(struct ring_work)); /* so that the test's driver need not hurry */
@@ -74,28 +77,14 @@ static inline void ring_card_open(struct ring_card *card, uint64_t seed)
 
 static inline void ring_card_close(struct ring_card *card)
 {
-    struct stream *all[] = {&card->setting,
-                            &card->doorbell,
-                            &card->to_fetch,
-                            &card->to_post,
-                            &card->to_command,
-                            &card->to_completion,
-                            &card->to_event,
-                            &card->fetched,
-                            &card->entry,
-                            &card->merged,
-                            &card->read.request,
-                            &card->read.data,
-                            &card->fetch_write.request,
-                            &card->fetch_write.data,
-                            &card->fetch_write.done,
-                            &card->post_write.request,
-                            &card->post_write.data,
-                            &card->post_write.done,
-                            &card->none[0],
-                            &card->none[1],
-                            &card->none[2],
-                            &card->interrupts};
+    struct stream *all[] = {&card->setting,          &card->doorbell,         &card->to_fetch,
+                            &card->to_post,          &card->to_command,       &card->to_completion,
+                            &card->to_event,         &card->fetched,          &card->entry,
+                            &card->merged,           &card->admitted,         &card->given_back,
+                            &card->read.request,     &card->read.data,        &card->fetch_write.request,
+                            &card->fetch_write.data, &card->fetch_write.done, &card->post_write.request,
+                            &card->post_write.data,  &card->post_write.done,  &card->none[0],
+                            &card->none[1],          &card->none[2],          &card->interrupts};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         stream_close(all[i]);
 }
@@ -203,27 +192,43 @@ static inline bool ring_card_fetch(struct ring_card *card)
 
 static inline bool ring_card_merge(struct ring_card *card)
 {
-    struct stream *host = &card->to_post, *entry = &card->entry, *out = &card->merged;
+    struct stream *host = &card->to_post, *entry = &card->entry, *read = &card->given_back, *out = &card->merged;
     STREAM_TEST_IN(host);
     STREAM_TEST_IN(entry);
+    STREAM_TEST_IN(read);
     STREAM_TEST_OUT(out);
-    bool ran = ring_merge(&card->merge, &host_port, &entry_port, &out_port);
+    bool ran = ring_merge(&card->merge, &host_port, &entry_port, &read_port, &out_port);
     STREAM_TEST_IN_END(host);
     STREAM_TEST_IN_END(entry);
+    STREAM_TEST_IN_END(read);
+    STREAM_TEST_OUT_END(out);
+    return ran;
+}
+
+static inline bool ring_card_admit(struct ring_card *card)
+{
+    struct stream *in = &card->merged, *out = &card->admitted;
+    STREAM_TEST_IN(in);
+    STREAM_TEST_OUT(out);
+    bool ran = ring_admit(&card->admit, &in_port, &out_port);
+    STREAM_TEST_IN_END(in);
     STREAM_TEST_OUT_END(out);
     return ran;
 }
 
 static inline bool ring_card_post(struct ring_card *card)
 {
-    struct stream *in = &card->merged, *request = &card->post_write.request, *data = &card->post_write.data;
+    struct stream *in = &card->admitted, *request = &card->post_write.request, *data = &card->post_write.data,
+                  *read = &card->given_back;
     STREAM_TEST_IN(in);
     STREAM_TEST_OUT(request);
     STREAM_TEST_OUT(data);
-    bool ran = ring_post(&card->post, &in_port, &request_port, &data_port);
+    STREAM_TEST_OUT(read);
+    bool ran = ring_post(&card->post, &in_port, &request_port, &data_port, &read_port);
     STREAM_TEST_IN_END(in);
     STREAM_TEST_OUT_END(request);
     STREAM_TEST_OUT_END(data);
+    STREAM_TEST_OUT_END(read);
     return ran;
 }
 
@@ -248,6 +253,8 @@ static inline bool ring_card_interrupt(struct ring_card *card)
     return ran;
 }
 
+#define RING_CARD_PARTS 9u
+
 static inline bool ring_card_part(struct ring_card *card, uint32_t part)
 {
     switch (part) {
@@ -265,6 +272,8 @@ static inline bool ring_card_part(struct ring_card *card, uint32_t part)
         return ring_card_read_beat(card);
     case 6:
         return ring_card_write_beat(card, &card->fetch_write);
+    case 7:
+        return ring_card_admit(card);
     default:
         return ring_card_write_beat(card, &card->post_write);
     }
@@ -273,7 +282,7 @@ static inline bool ring_card_part(struct ring_card *card, uint32_t part)
 static inline void ring_card_run(struct ring_card *card, unsigned visits)
 {
     for (unsigned i = 0; i < visits; i++) {
-        uint32_t part = random_below(&card->random, 8);
+        uint32_t part = random_below(&card->random, RING_CARD_PARTS);
         uint32_t times = 1 + random_below(&card->random, 6);
         while (times-- > 0 && ring_card_part(card, part))
             ;
@@ -286,7 +295,7 @@ static inline void ring_card_settle(struct ring_card *card)
     bool moved = true;
     while (moved) {
         moved = false;
-        for (uint32_t part = 0; part < 8; part++)
+        for (uint32_t part = 0; part < RING_CARD_PARTS; part++)
             while (ring_card_part(card, part))
                 moved = true;
     }

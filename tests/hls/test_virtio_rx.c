@@ -9,6 +9,7 @@
 #include "hls/virtio_rx/virtio_rx.c"
 #include "hls/virtio_rx_head/virtio_rx_head.c"
 #include "hls/virtio_rx_merge/virtio_rx_merge.c"
+#include "hls/virtio_rx_place/virtio_rx_place.c"
 #include "hls/virtio_rx_used/virtio_rx_used.c"
 #include "hls/virtio_rx_write/virtio_rx_write.c"
 
@@ -47,9 +48,10 @@ struct bench {
     struct virtio_rx_head_state head_state;
     struct virtio_rx_merge_state merge_state;
     struct virtio_rx_state rx_state;
+    struct virtio_rx_place_state place_state;
     struct virtio_rx_write_state write_state;
     struct virtio_rx_used_state used_state;
-    struct stream in, packet, head, segment, item, plan, used, credit, out, completion, fault;
+    struct stream in, packet, head, segment, item, plan, used, credit, out, completion, fault, again, place;
     struct virtio_memory memory, expected;
     struct virtio_write dma;
     struct model_queue queue[VIRTIO_FUNCTIONS];
@@ -58,15 +60,15 @@ struct bench {
     uint32_t used_made, used_seen, completion_made, completion_seen;
     struct queue_token fault_expected[EXPECTED_MAX];
     uint32_t faults_made, faults_seen;
-    uint32_t packets, merged, dropped, windows;
+    uint32_t packets, merged, dropped, windows, returned;
 };
 
 static struct stream *const *streams(struct bench *bench, size_t *count)
 {
-    static struct stream *all[11];
-    struct stream *const list[] = {&bench->in,   &bench->packet,     &bench->head, &bench->segment,
-                                   &bench->item, &bench->plan,       &bench->used, &bench->credit,
-                                   &bench->out,  &bench->completion, &bench->fault};
+    static struct stream *all[13];
+    struct stream *const list[] = {&bench->in,    &bench->packet, &bench->head,   &bench->segment, &bench->item,
+                                   &bench->plan,  &bench->used,   &bench->credit, &bench->out,     &bench->completion,
+                                   &bench->fault, &bench->again,  &bench->place};
     memcpy(all, list, sizeof list);
     *count = sizeof list / sizeof *list;
     return all;
@@ -78,8 +80,9 @@ static int setup(void **context)
         sizeof(struct beat),          sizeof(struct beat),         sizeof(struct receive_head),
         sizeof(struct virtq_segment), sizeof(struct receive_item), sizeof(struct receive_plan),
         sizeof(struct receive_used),  sizeof(struct queue_token),  sizeof(struct queue_used),
-        sizeof(struct command_entry), sizeof(struct queue_token)};
-    static const uint32_t depth[] = {256, 512, 4, 4, 4, 2, 128, 16, 4, 2, 4};
+        sizeof(struct command_entry), sizeof(struct queue_token),  sizeof(struct receive_item),
+        sizeof(struct receive_place)};
+    static const uint32_t depth[] = {256, 512, 4, 4, 4, 2, 128, 16, 4, 2, 4, 8, 2};
     struct bench *bench = aligned_alloc(_Alignof(struct bench), sizeof *bench);
     memset(bench, 0, sizeof *bench);
     size_t count;
@@ -118,32 +121,49 @@ static int run_head(struct bench *bench)
 
 static int run_merge(struct bench *bench)
 {
-    struct stream *segment = &bench->segment, *head = &bench->head, *item = &bench->item;
+    struct stream *segment = &bench->segment, *head = &bench->head, *item = &bench->item, *again = &bench->again;
     STREAM_TEST_IN(segment);
     STREAM_TEST_IN(head);
+    STREAM_TEST_IN(again);
     STREAM_TEST_OUT(item);
-    int ran = virtio_rx_merge(&bench->merge_state, &segment_port, &head_port, &item_port);
+    int ran = virtio_rx_merge(&bench->merge_state, &segment_port, &head_port, &again_port, &item_port);
     STREAM_TEST_IN_END(segment);
     STREAM_TEST_IN_END(head);
+    STREAM_TEST_IN_END(again);
     STREAM_TEST_OUT_END(item);
     return ran;
 }
 
 static int run_rx(struct bench *bench)
 {
-    struct stream *item = &bench->item, *request = &bench->dma.request, *plan = &bench->plan, *used = &bench->used,
+    struct stream *item = &bench->item, *place = &bench->place, *plan = &bench->plan, *again = &bench->again,
                   *credit = &bench->credit;
     STREAM_TEST_IN(item);
-    STREAM_TEST_OUT(request);
+    STREAM_TEST_OUT(place);
     STREAM_TEST_OUT(plan);
-    STREAM_TEST_OUT(used);
     STREAM_TEST_OUT(credit);
-    int ran = virtio_rx(&bench->rx_state, &item_port, &request_port, &plan_port, &used_port, &credit_port);
+    STREAM_TEST_OUT(again);
+    uint32_t back = again_port.index;
+    int ran = virtio_rx(&bench->rx_state, &item_port, &place_port, &plan_port, &credit_port, &again_port);
+    bench->returned += again_port.index - back;
     STREAM_TEST_IN_END(item);
-    STREAM_TEST_OUT_END(request);
+    STREAM_TEST_OUT_END(place);
     STREAM_TEST_OUT_END(plan);
-    STREAM_TEST_OUT_END(used);
     STREAM_TEST_OUT_END(credit);
+    STREAM_TEST_OUT_END(again);
+    return ran;
+}
+
+static int run_place(struct bench *bench)
+{
+    struct stream *place = &bench->place, *request = &bench->dma.request, *used = &bench->used;
+    STREAM_TEST_IN(place);
+    STREAM_TEST_OUT(request);
+    STREAM_TEST_OUT(used);
+    int ran = virtio_rx_place(&bench->place_state, &place_port, &request_port, &used_port);
+    STREAM_TEST_IN_END(place);
+    STREAM_TEST_OUT_END(request);
+    STREAM_TEST_OUT_END(used);
     return ran;
 }
 
@@ -210,13 +230,25 @@ static int take_outputs(struct bench *bench)
     return taken;
 }
 
-/* Some activations of whatever comes up; the order of items is not touched. */
+/* What virtio_rx sent back goes round; the order of new items is not touched. */
+static int run_again(struct bench *bench)
+{
+    return hls_fifo_used(&bench->again.fifo) != 0 && run_merge(bench);
+}
+
+/* Some activations of whatever comes up. */
 static void run_some(struct bench *bench, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        switch (random_below(&bench->random, 6)) {
+        switch (random_below(&bench->random, 8)) {
         case 0:
             run_rx(bench);
+            break;
+        case 6:
+            run_again(bench);
+            break;
+        case 7:
+            run_place(bench);
             break;
         case 1:
             run_write(bench);
@@ -249,7 +281,8 @@ static void drain(struct bench *bench)
     order_inputs(bench);
     int ran;
     do {
-        ran = run_rx(bench) + run_write(bench) + virtio_write_step(&bench->dma) + run_used(bench) + take_outputs(bench);
+        ran = run_rx(bench) + run_place(bench) + run_again(bench) + run_write(bench) + virtio_write_step(&bench->dma) +
+              run_used(bench) + take_outputs(bench);
     } while (ran);
     assert_int_equal(bench->used_seen, bench->used_made);
     assert_int_equal(bench->completion_seen, bench->completion_made);
@@ -512,6 +545,7 @@ static void test_random(void **context)
         random_work(bench, 4000, 0);
     }
     assert_true(bench->merged > 300 && bench->dropped > 500 && bench->packets - bench->dropped > 1000);
+    assert_in_range(bench->returned, 100, UINT32_MAX);
     assert_int_equal(bench->faults_seen, 0);
 }
 

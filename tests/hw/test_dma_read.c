@@ -12,7 +12,7 @@
 
 #include "tests/hw/dma_bench.h"
 
-extern const struct rtl_model rtl_model_dma_read_4, rtl_model_dma_read;
+extern const struct rtl_model rtl_model_dma_read_4, rtl_model_dma_read_16, rtl_model_dma_read;
 
 #define CHANNELS_MAX 16u
 #define SEGMENTS     16u /* of a packet, in the model with four channels */
@@ -156,18 +156,49 @@ static void test_too_many_segments(void **state)
     reader_close(&reader);
 }
 
-/* Channel 0 is never read from: all others go on for ever. */
+/* Channel 0 is never read from: all others with a reservation go on for ever. */
+static void stop_one(const struct rtl_model *model, unsigned reserved)
+{
+    struct reader reader;
+    reader_open(&reader, model, 16, &dma_buses[1], 5);
+    for (unsigned i = 0; i < reserved; i++)
+        request_packets(&reader, i, 40);
+    reader.beats[0].stopped = true;
+    for (unsigned i = 1; i < reserved; i++)
+        expect_channel(&reader, i);
+    assert_int_equal(reader.beats[0].count, 0);
+    reader_close(&reader);
+}
+
 static void test_stops_alone(void **state)
 {
     (void)state;
+    stop_one(&rtl_model_dma_read_16, 16);
+    stop_one(&rtl_model_dma_read, 8);
+}
+
+/* One channel alone, with small packets: as many reads are under way as others leave it. */
+static void test_one_channel(void **state)
+{
+    (void)state;
+    const struct bus_settings settings = {.read_latency = 220,
+                                          .write_latency = 100,
+                                          .rate = 64,
+                                          .reorder = true,
+                                          .reads_max = 32,
+                                          .one_read_per_id = true,
+                                          .seed = 1};
     struct reader reader;
-    reader_open(&reader, &rtl_model_dma_read, 16, &dma_buses[1], 5);
-    for (unsigned i = 0; i < 16; i++)
-        request_packets(&reader, i, 40);
-    reader.beats[0].stopped = true;
-    for (unsigned i = 1; i < 16; i++)
-        expect_channel(&reader, i);
-    assert_int_equal(reader.beats[0].count, 0);
+    reader_open(&reader, &rtl_model_dma_read, 16, &settings, 1);
+    enum { PACKETS = 1000 };
+    reader.requests[0].full_speed = reader.beats[0].full_speed = true;
+    for (unsigned n = 0; n < PACKETS; n++) {
+        struct dma_request record = {.address = n % 200 * 4096, .length = 64, .flags = DMA_LAST};
+        request(&reader, 0, &record);
+    }
+    expect_channel(&reader, 0);
+    print_message("%u packets in %llu cycles\n", PACKETS, (unsigned long long)reader.bench.rtl.cycles);
+    assert_in_range(reader.bench.rtl.cycles, PACKETS * 220 / 32, PACKETS * 240 / 25);
     reader_close(&reader);
 }
 
@@ -207,6 +238,7 @@ static void test_rate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_equals_native), cmocka_unit_test(test_too_many_segments),
-                                       cmocka_unit_test(test_stops_alone), cmocka_unit_test(test_rate)};
+                                       cmocka_unit_test(test_stops_alone), cmocka_unit_test(test_rate),
+                                       cmocka_unit_test(test_one_channel)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

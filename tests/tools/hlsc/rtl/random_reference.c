@@ -20,8 +20,9 @@ bool reference_open(const char *what, uint64_t seed)
     return true;
 }
 
-void reference_reset(void)
+void reference_reset(bool directed)
 {
+    (void)directed;
     interpreter_reset(&interpreter);
 }
 
@@ -43,7 +44,7 @@ static uint32_t random_below(uint32_t limit)
 }
 
 /* Small numbers and what was there before decide more than noise. */
-void reference_record(unsigned stream, uint8_t *record)
+bool reference_record(unsigned stream, uint8_t *record)
 {
     for (uint32_t i = 0; i < design.streams[stream].bytes; i++) {
         uint32_t kind = random_below(8);
@@ -52,4 +53,5 @@ void reference_record(unsigned stream, uint8_t *record)
         else if (kind < 5)
             record[i] = (uint8_t)random_below(4);
     }
+    return true;
 }

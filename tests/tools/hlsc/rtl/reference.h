@@ -19,13 +19,15 @@ struct reference_stream {
 /* `what` to compare with: a kernel's source, or the number of a random design. Returns false with a message on stdout.
  */
 bool reference_open(const char *what, uint64_t seed);
-void reference_reset(void);
+/* `directed`: records from now on are those of the kernel's surroundings, if there are such (directed.h); else random.
+ */
+void reference_reset(bool directed);
 
 /* `streams` are in the order of the module's. Returns whether the activation happened. */
 bool reference_activate(struct reference_stream *streams);
 
-/* Draws the next record of an input; `record` holds the one before. */
-void reference_record(unsigned stream, uint8_t *record);
+/* Draws the next record of an input; `record` holds the one before. False = there is none now. */
+bool reference_record(unsigned stream, uint8_t *record);
 
 #ifdef __cplusplus
 }

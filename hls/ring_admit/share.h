@@ -15,15 +15,11 @@ struct ring_share {
     uint32_t dropped; /* records of this source */
 };
 
-struct ring_shares {
-    struct ring_share row[RING_SOURCES];
-    uint8_t owner[1u << RING_ENTRIES_LOG2_MAX]; /* source of each entry in the ring */
-};
-
-/* How much of the ring has to be free for a record. */
-HLS_INLINE uint32_t ring_share_needs(const struct ring_share *share, uint32_t source, uint32_t entries)
+/* `room` entries of the ring are free. */
+HLS_INLINE bool ring_share_fits(const struct ring_share *share, uint32_t source, uint32_t entries, uint32_t room)
 {
-    return source == RING_SOURCE_ALONE ? entries : entries + (share->held + entries) * 8u;
+    uint32_t needs = source == RING_SOURCE_ALONE ? entries : entries * 9u + share->held * 8u;
+    return entries != 0 && needs <= room;
 }
 
 #endif
