@@ -72,12 +72,14 @@ static unsigned run_round(struct native_card *card)
 static void stand_still(struct native_card *card)
 {
     pthread_mutex_lock(&card->pause_lock);
+    atomic_store(&card->seen, SEEN_ASLEEP);
     card->paused = true;
     pthread_cond_broadcast(&card->pause_changed);
     while (atomic_load(&card->pause))
         pthread_cond_wait(&card->pause_changed, &card->pause_lock);
     card->paused = false;
     pthread_mutex_unlock(&card->pause_lock);
+    atomic_store(&card->seen, atomic_load(&card->epoch));
 }
 
 /* Everything that wakes the card is looked at after `sleeping` is set: who does it later sees the flag and writes

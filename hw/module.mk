@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-#   $(eval $(call verilated,NAME,TOP,SOURCES[,PARAMETERS[,FILES]]))   the module TOP as `struct rtl_model rtl_model_NAME`
+#   $(eval $(call verilated,NAME,TOP,SOURCES[,PARAMETERS[,FILES[,OPTIONS]]]))   the module TOP as `struct rtl_model rtl_model_NAME`
 #   $(eval $(call rtl_test,NAME,SOURCES,LIBS,MODELS[,LDLIBS]))   a cmocka program with such models
 #
 # SOURCES are files of hw/shell without folder and suffix, FILES any others; the package comes with them. Models are the same for all
@@ -37,7 +37,7 @@ define verilated
 $(HW)/$(strip $(1)).o $(HW)/traced/$(strip $(1)).o: $(call shell_sources,$(3)) $(5) tools/verilate hw/platform/sim/model.h
 	$$(call say,VERIL,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)CXX='$$(CXX)' tools/verilate $$(if $$(findstring /traced/,$$@),--trace) --output $$@ --name $(strip $(1)) --top $(strip $(2)) $(addprefix --parameter ,$(4)) $(call shell_sources,$(3)) $(5)
+	$$(Q)CXX='$$(CXX)' tools/verilate $(6) $$(if $$(findstring /traced/,$$@),--trace) --output $$@ --name $(strip $(1)) --top $(strip $(2)) $(addprefix --parameter ,$(4)) $(call shell_sources,$(3)) $(5)
 endef
 
 # Verilator's own run time, and waveforms.

@@ -143,10 +143,12 @@ static bool sample(void *context)
     struct rtl_registers *registers = context;
     if (!registers->active)
         return registers->driven;
+    bool write = registers->kind == RTL_WRITE,
+         asked_before = registers->address_sent && (registers->data_sent || !write);
     bool address = bit(&registers->awvalid) && bit(&registers->awready);
     registers->address_sent |= address || (bit(&registers->arvalid) && bit(&registers->arready));
     registers->data_sent |= bit(&registers->wvalid) && bit(&registers->wready);
-    if (registers->kind == RTL_WRITE ? bit(&registers->bvalid) : bit(&registers->rvalid))
+    if (asked_before && bit(write ? &registers->bvalid : &registers->rvalid))
         finish(registers, (uint32_t)rtl_get(&registers->rdata, 0, 32));
     else if (*registers->now - registers->since > PATIENCE)
         answer(registers, UINT32_MAX);

@@ -30,21 +30,11 @@ $(eval $(call rtl_test,test_reset_watchdog,tests/hw/test_reset_watchdog.c,,reset
 endif
 
 ifeq ($(VARIANT),release)
-# A whole card as one model, with the kernels of the mover's graph, and the same card joined by the rtl card in C.
-MOVER_KERNELS := mover mover_fetch mover_status mover_interrupt
-MOVER_MODULES := $(foreach name,$(MOVER_KERNELS),build/gen/hw/mover/$(name).sv)
-define mover_module
-build/gen/hw/mover/$(1).sv: tests/driver/kernels/$(1)/$(1).c tests/driver/kernels/mover.h $(HLSC)
-	$$(call say,HLSC,$$@)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)$(HLSC) --quiet -o $$(@D) $$<
-endef
-$(foreach name,$(MOVER_KERNELS),$(eval $(call mover_module,$(name))))
-$(eval $(call rtl_graph,mover,tests/driver/graphs/mover.cfg,tests/driver/kernels))
+# The whole card, shell and kernels, as one model, and the same card as the rtl card joins it.
+$(eval $(call rtl_graph,card,hls/card.cfg,hls))
 CARD_SHELL := $(DMA_READ) $(DMA_WRITE) $(CARD_MEMORY) doorbells interrupts packet_buffer ethernet_rx ethernet_tx \
     register_file reset_control stream_monitor watchdog stream_monitors card
-$(eval $(call verilated,card_mover,card,$(sort $(CARD_SHELL)),,build/gen/hw/mover/card_graph.sv $(MOVER_MODULES)))
-$(foreach name,$(MOVER_KERNELS),$(eval $(call verilated,$(name),$(name),,,build/gen/hw/mover/$(name).sv)))
-$(eval $(call rtl_test,test_card,tests/hw/test_card.c tests/driver/mover_card.c $(filter-out driver/rtl/kernels.c,$(RTL_CARD)) \
-    build/gen/native_mover.c build/gen/native_mover_copying.c,cipu-driver,$(CARD_MODELS) card_mover $(MOVER_KERNELS),-lpcap))
+$(eval $(call verilated,card_whole,card,$(sort $(CARD_SHELL)),,build/gen/hw/card/card_graph.sv $(RTL_KERNELS:%=$(RTL)/%.sv),--large))
+$(B)/test/test_card: $(RTL_CARD_OBJECTS) $(HW)/card_whole.o
+$(eval $(call test,test_card,tests/hw/test_card.c tests/hw/card_traffic.c $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim,$(RTL_CARD_OBJECTS) $(HW)/card_whole.o -lpcap -lstdc++ -lm))
 endif

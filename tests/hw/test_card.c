@@ -1,175 +1,185 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One card, twice: hw/shell/card.sv with the mover's kernels verilated as one model, and the same modules joined by the
- * rtl card's FIFOs in C. Whatever crosses PCIe must do so in the same cycles, counted from the first read on.
+ * The whole card, hls/card.cfg in hw/shell/card.sv, as one Verilated model, and the rtl card, which joins the same
+ * modules in C: whatever crosses the pins must be the same in the same cycle, and must not depend on what flip-flops
+ * and RAMs hold when they are powered on.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
 
-#include "driver/rtl/rtl.h"
-#include "tests/driver/mover_card.h"
+#include "driver/rtl/state.h"
+#include "tests/hw/card_traffic.h"
 
-extern const struct rtl_model rtl_model_card_mover, rtl_model_mover, rtl_model_mover_fetch, rtl_model_mover_status,
-    rtl_model_mover_interrupt;
+extern const struct rtl_model rtl_model_card_whole;
 
-const struct rtl_kernel rtl_kernels[] = {{"mover", &rtl_model_mover},
-                                         {"mover_fetch", &rtl_model_mover_fetch},
-                                         {"mover_status", &rtl_model_mover_status},
-                                         {"mover_interrupt", &rtl_model_mover_interrupt},
-                                         {NULL, NULL}};
+#define TEXT_BYTES 12u
 
-#define CYCLES     4000u
-#define COPIES     12u
-#define EVENTS_MAX 4000u
-
-/* The counters of the bus after a cycle in which they changed. */
 struct event {
     uint64_t cycle;
-    struct bus_counters counters;
+    uint64_t hash; /* of what crossed the pins */
+    char what[TEXT_BYTES];
+    uint32_t index;
 };
 
-struct log {
-    struct event events[EVENTS_MAX];
-    size_t count;
+/* What a card did, in order. */
+struct record {
+    struct rtl_observer observer;
+    const _Atomic uint64_t *now;
+    bool over;
+    struct event *events;
+    size_t count, capacity;
+    struct traffic_results results;
+    uint8_t *memory;
+    double seconds;
+    uint64_t cycles;
 };
 
-static void note(struct log *log, uint64_t cycle, const struct bus_counters *counters)
+static uint64_t hash_bytes(const uint8_t *bytes, size_t count)
 {
-    static const struct bus_counters none;
-    const struct bus_counters *before = log->count ? &log->events[log->count - 1].counters : &none;
-    if (memcmp(before, counters, sizeof *counters) == 0)
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (size_t i = 0; i < count; i++)
+        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/* A line on its way to memory: what its enables leave out means nothing. */
+static uint64_t hash_line(const uint8_t *bytes)
+{
+    uint8_t line[BUS_LINE_BYTES + 9];
+    memcpy(line, bytes, sizeof line);
+    for (unsigned i = 0; i < BUS_LINE_BYTES; i++)
+        if (!(line[BUS_LINE_BYTES + i / 8] >> i % 8 & 1))
+            line[i] = 0;
+    return hash_bytes(line, sizeof line);
+}
+
+static void saw(void *context, const char *what, unsigned index, const void *bytes, size_t count)
+{
+    struct record *record = context;
+    if (record->over)
         return;
-    assert_true(log->count < EVENTS_MAX);
-    log->events[log->count++] = (struct event){cycle, *counters};
-}
-
-static void fill_memory(uint8_t *memory)
-{
-    for (uint32_t i = 0; i < MOVER_MEMORY; i++)
-        memory[i] = (uint8_t)(i * 2654435761u >> 13);
-    memset(memory + MOVER_STATUS, 0, MOVER_DESCRIPTORS * 8);
-    for (uint32_t i = 0; i < COPIES; i++) {
-        uint32_t length = 1 + i * 397;
-        struct mover_descriptor move = {
-            MOVER_DATA + i * 5000u, 0x100000u + i * 7001u, length, length, DMA_LAST, DMA_LAST, (uint16_t)i, {0}};
-        memcpy(memory + (size_t)i * sizeof move, &move, sizeof move);
+    if (record->count == record->capacity) {
+        record->capacity = record->capacity ? 2 * record->capacity : 1024;
+        record->events = realloc(record->events, record->capacity * sizeof *record->events);
+        assert_non_null(record->events);
     }
+    struct event *event = &record->events[record->count++];
+    *event = (struct event){.cycle = record->now ? *record->now : 0, .index = index};
+    snprintf(event->what, sizeof event->what, "%s", what);
+    event->hash =
+        strcmp(strchr(what, ' ') ? strchr(what, ' ') : "", " w") == 0 ? hash_line(bytes) : hash_bytes(bytes, count);
 }
 
-static const struct bus_settings settings = {
-    .read_latency = 100, .write_latency = 40, .rate = 64, .one_read_per_id = true, .reads_max = 32, .seed = 1};
-
-static void run_joined(struct log *log, uint8_t *memory)
+/* The same life for every card: traffic, a reset in the middle of it, traffic again, the end of it. */
+static void live(struct record *record, const struct rtl_model *whole, const char *uri, uint64_t seed, unsigned cycles)
 {
-    struct mover mover;
-    struct rtl_card_figures figures;
-    rtl_host_bus = settings;
-    mover_card_open = rtl_card_open;
-    mover_open(&mover, &native_graph_mover, "");
-    fill_memory(mover.memory);
-    rtl_card_halt(mover.card);
-    mover.posted = COPIES;
-    mover_ring(&mover);
-    for (uint32_t i = 0; i < CYCLES; i++) {
-        rtl_card_step(mover.card);
-        rtl_card_figures(mover.card, &figures);
-        note(log, i, &figures.host);
+    struct traffic traffic;
+    struct timespec start, end;
+    *record = (struct record){.observer = {saw, record}};
+    traffic_open(&traffic, &(struct rtl_card_how){.whole = whole, .observer = &record->observer}, uri, seed);
+    const struct rtl_state *state = ((struct native_card *)traffic.card)->engine_state;
+    record->now = &state->cycles;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    traffic_rest(&traffic, TRAFFIC_CLEARING);
+    traffic_start(&traffic);
+    traffic_run(&traffic, cycles);
+    traffic_reset(&traffic);
+    traffic_start(&traffic);
+    traffic_run(&traffic, cycles);
+    traffic_rest(&traffic, 6000);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    record->seconds = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
+    record->cycles = state->cycles;
+    record->results = traffic_results(&traffic);
+    record->memory = malloc(TRAFFIC_MEMORY);
+    memcpy(record->memory, traffic.memory, TRAFFIC_MEMORY);
+    record->over = true;
+    traffic_close(&traffic);
+}
+
+static void forget(struct record *record)
+{
+    free(record->events);
+    free(record->memory);
+}
+
+static void assert_something_happened(const struct record *record)
+{
+    const struct traffic_results *results = &record->results;
+    assert_int_equal(results->failed_commands, 0);
+    assert_true(results->completions > 15);
+    assert_true(results->punts > 10);
+    assert_true(results->transmitted > 5);
+    assert_true(results->delivered > 5);
+    assert_true(results->sent[0] > 5 && results->sent[1] > 5);
+}
+
+static void assert_same(const struct record *one, const struct record *other)
+{
+    size_t count = one->count < other->count ? one->count : other->count;
+    for (size_t i = 0; i < count; i++) {
+        const struct event *a = &one->events[i], *b = &other->events[i];
+        if (memcmp(a, b, sizeof *a) != 0)
+            fail_msg("event %zu: '%s' %u in cycle %llu (%llx), and '%s' %u in cycle %llu (%llx)", i, a->what, a->index,
+                     (unsigned long long)a->cycle, (unsigned long long)a->hash, b->what, b->index,
+                     (unsigned long long)b->cycle, (unsigned long long)b->hash);
     }
-    memcpy(memory, mover.memory, MOVER_MEMORY);
-    rtl_card_run(mover.card);
-    mover_close(&mover);
+    assert_int_equal(one->count, other->count);
+    assert_memory_equal(one->memory, other->memory, TRAFFIC_MEMORY);
+    assert_memory_equal(&one->results, &other->results, sizeof one->results);
 }
 
-static bool read_line(void *context, uint64_t address, uint8_t *line)
+static void print_speed(const char *name, const struct record *record)
 {
-    const uint8_t *memory = context;
-    if (address >= MOVER_MEMORY)
-        return false;
-    memcpy(line, memory + address, BUS_LINE_BYTES);
-    return true;
-}
-
-static bool write_line(void *context, uint64_t address, const uint8_t *line, uint64_t enable)
-{
-    uint8_t *memory = context;
-    for (unsigned i = 0; address < MOVER_MEMORY && i < BUS_LINE_BYTES; i++)
-        if (enable >> i & 1)
-            memory[address + i] = line[i];
-    return address < MOVER_MEMORY;
-}
-
-static void put(struct rtl *rtl, const char *name, uint64_t value)
-{
-    struct rtl_pin pin = rtl_pin(rtl, name, 0);
-    rtl_put(&pin, 0, pin.bits, value);
-}
-
-static void run_whole(struct log *log, uint8_t *memory)
-{
-    struct rtl rtl;
-    struct bus host, card;
-    struct bus_memory behind = {read_line, write_line, memory};
-    assert_int_equal(rtl_open(&rtl, &rtl_model_card_mover), 0);
-    assert_int_equal(bus_open(&host, &rtl, "host", &settings, &behind), 0);
-    assert_int_equal(bus_open(&card, &rtl, "memory", &settings, &behind), 0);
-    fill_memory(memory);
-    put(&rtl, "message_ready", 1);
-    put(&rtl, "doorbell_page", DOORBELL_HOST);
-    put(&rtl, "doorbell_value", COPIES);
-    struct rtl_pin message = rtl_pin(&rtl, "message_valid", 1), vector = rtl_pin(&rtl, "message_data", 16);
-    struct rtl_pin idle = rtl_pin(&rtl, "idle", 1);
-    unsigned messages = 0;
-    for (uint32_t i = 0; i < CYCLES; i++) {
-        put(&rtl, "doorbell_write", i == 40); /* after the platform's reset */
-        bus_drive(&host);
-        bus_drive(&card);
-        rtl_settle(&rtl);
-        bus_sample(&host);
-        bus_sample(&card);
-        if (rtl_get(&message, 0, 1)) {
-            assert_int_equal(rtl_get(&vector, 0, 16), MOVER_VECTOR);
-            messages++;
-        }
-        note(log, i, &host.counters);
-        rtl_tick(&rtl);
-    }
-    assert_int_equal(rtl_get(&idle, 0, 1), 1);
-    assert_in_range(messages, 1, COPIES);
-    bus_close(&host);
-    bus_close(&card);
-    rtl_close(&rtl);
+    print_message("%s: %llu cycles, %zu events at the pins, %.0f cycles per second\n", name,
+                  (unsigned long long)record->cycles, record->count, (double)record->cycles / record->seconds);
 }
 
 static void test_joined_equals_whole(void **state)
 {
     (void)state;
-    struct log *joined = calloc(1, sizeof *joined), *whole = calloc(1, sizeof *whole);
-    uint8_t *joined_memory = malloc(MOVER_MEMORY), *whole_memory = malloc(MOVER_MEMORY);
-    run_joined(joined, joined_memory);
-    run_whole(whole, whole_memory);
-    assert_memory_equal(joined_memory, whole_memory, MOVER_MEMORY);
-    assert_int_equal(joined->count, whole->count);
-    assert_true(joined->count > COPIES * 4);
-    for (size_t i = 0; i < joined->count; i++) {
-        assert_memory_equal(&joined->events[i].counters, &whole->events[i].counters, sizeof(struct bus_counters));
-        assert_int_equal(joined->events[i].cycle - joined->events[0].cycle,
-                         whole->events[i].cycle - whole->events[0].cycle);
+    static const char *const uris[] = {"",
+                                       "?read_latency=100&write_latency=40&spread=200&rate=24&seed=9&moderation=900"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct record joined, whole;
+        live(&joined, NULL, uris[i], i + 1, 6000);
+        assert_something_happened(&joined);
+        print_speed("joined", &joined);
+        live(&whole, &rtl_model_card_whole, uris[i], i + 1, 6000);
+        print_speed("whole", &whole);
+        assert_same(&joined, &whole);
+        forget(&joined);
+        forget(&whole);
     }
-    print_message("%zu events on the bus in %llu cycles, each in the same cycle\n", joined->count,
-                  (unsigned long long)(joined->events[joined->count - 1].cycle - joined->events[0].cycle));
-    free(joined);
-    free(whole);
-    free(joined_memory);
-    free(whole_memory);
+}
+
+/* Zeros, and two kinds of noise: before the first reset that has written to the RAMs, so they are cleared first. */
+static void test_power_on(void **state)
+{
+    (void)state;
+    struct record zeros;
+    live(&zeros, &rtl_model_card_whole, "", 3, 3000);
+    assert_something_happened(&zeros);
+    for (unsigned seed = 1; seed <= 2; seed++) {
+        struct record noise;
+        rtl_power_on_seed = seed * 4711;
+        live(&noise, &rtl_model_card_whole, "", 3, 3000);
+        rtl_power_on_seed = 0;
+        assert_same(&zeros, &noise);
+        forget(&noise);
+    }
+    forget(&zeros);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_joined_equals_whole)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_joined_equals_whole), cmocka_unit_test(test_power_on)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

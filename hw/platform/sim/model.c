@@ -8,6 +8,8 @@
 
 #define RESET_CYCLES 4u
 
+unsigned rtl_power_on_seed;
+
 bool rtl_has_pin(const struct rtl *rtl, const char *name)
 {
     bool found = false;
@@ -33,13 +35,17 @@ int rtl_open(struct rtl *rtl, const struct rtl_model *model)
 int rtl_open_instance(struct rtl *rtl, const struct rtl_model *model, const char *instance)
 {
     *rtl = (struct rtl){.model = model};
-    rtl->object = model->create(instance);
+    rtl->object = model->create(instance, rtl_power_on_seed);
     rtl->pins = calloc(model->pin_count, sizeof *rtl->pins);
     if (!rtl->object || !rtl->pins) {
         rtl_close(rtl);
         return -ENOMEM;
     }
     model->pins(rtl->object, rtl->pins);
+    /* Whatever the model holds, what stands at its pins is defined. */
+    for (size_t i = 0; i < model->pin_count; i++)
+        if (!rtl->pins[i].output)
+            memset(rtl->pins[i].value, 0, (rtl->pins[i].bits + 7) / 8);
     rtl->clk = rtl_pin(rtl, "clk", 1).value;
     rtl->rst = rtl_pin(rtl, "rst", 1).value;
     rtl_reset(rtl);

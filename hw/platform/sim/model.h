@@ -21,12 +21,16 @@ struct rtl_pin {
 struct rtl_model {
     const char *name;
     size_t pin_count;
-    void *(*create)(const char *instance); /* its name in a waveform */
+    /* `instance` is its name in a waveform, `seed` of what flip-flops and RAMs hold at first; 0 = zeros. */
+    void *(*create)(const char *instance, unsigned seed);
     void (*destroy)(void *object);
     void (*evaluate)(void *object); /* after inputs have changed */
     void (*pins)(void *object, struct rtl_pin *pins);
     void (*trace)(void *object, void *file); /* joins a waveform (waveform.h); NULL = built without */
 };
+
+/* The seed of models that are opened from now on; a test may change it. */
+extern unsigned rtl_power_on_seed;
 
 /* One instance, with `clk` and `rst` found. */
 struct rtl {

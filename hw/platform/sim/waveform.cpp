@@ -13,7 +13,8 @@ struct waveform {
 VerilatedContext &waveform_context()
 {
     static VerilatedContext context;
-    context.traceEverOn(true);
+    static const bool prepared = (context.threads(1), context.traceEverOn(true), true);
+    (void)prepared;
     return context;
 }
 
