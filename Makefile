@@ -169,8 +169,8 @@ $(SETUP_STAMP):
 $(QEMU):
 	$(Q)tools/setup
 
-CARD ?= native
-run: setup ## boot a guest on the card (CARD=native|rtl) and show it talking to a Linux VXLAN peer
+CARD ?= rtl
+run: setup ## boot a guest on the card (CARD=rtl|native) and show it talking to a Linux VXLAN peer
 	$(Q)+$(MAKE) --no-print-directory SETUP=0 all $(GUEST) $(if $(filter rtl,$(CARD)),$(B)/bin/cipud-rtl)
 	$(Q)tools/run/run --card $(CARD)
 
@@ -180,6 +180,10 @@ test: setup ## run all tests (ONLY=pattern for some)
 bench: setup ## measure speed (ONLY=prefix for some), results in build/bench/results.jsonl
 	$(Q)+$(MAKE) --no-print-directory SETUP=0 all $(B)/bin/bench-rtl-virtio $(B)/bin/bench-rtl-net
 	$(Q)tools/bench/run $(ONLY)
+
+area: setup ## estimate what the card costs on a chip, with yosys, into docs/area.md (an hour or so)
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 build/gen/hw/cipu.sv build/gen/native_card.c $(RTL_KERNELS:%=$(RTL)/%.sv)
+	$(Q)tools/area docs/area.md
 
 FUZZ_SECONDS ?= 600
 fuzz: setup ## fuzz each parser of foreign bytes (FUZZ_SECONDS=600 each, ONLY=pattern)
@@ -221,4 +225,4 @@ lint-flags:
 	@:$(foreach o,$(filter %.o,$(OBJECTS)),$(if $(filter %.c,$(SOURCE_$(o))),$(info $(SOURCE_$(o)) $(ALL_CFLAGS) $(FLAGS_$(o)))))$(foreach s,$(TOOL_SOURCES),$(info $(s) $(ALL_CFLAGS) $(FLAGS_tool_$(s))))
 
 FORCE:
-.PHONY: all setup run test bench fuzz docs format format-check lint clean distclean help test-list lint-flags guest FORCE
+.PHONY: all setup run test bench area fuzz docs format format-check lint clean distclean help test-list lint-flags guest FORCE

@@ -9,4 +9,4 @@ $(eval $(call program,hostile_driver,tests/e2e/hostile_driver.c,cipu-test-peers 
 $(eval $(call script_test,tests/e2e/test_hostile.sh,$(E2E_DEPS)))
 
 # The same on the rtl card.
-$(foreach job,guest tenants restart hostile reboot,$(eval $(call script_test,tests/e2e/test_rtl_$(job).sh,$(E2E_DEPS) $(B)/bin/cipud-rtl)))
+$(foreach job,guest tenants restart hostile reboot wire,$(eval $(call script_test,tests/e2e/test_rtl_$(job).sh,$(E2E_DEPS) $(B)/bin/cipud-rtl)))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # time limit: 600
 #
-# The main job on the card whose kernels are modules: IPv4 and IPv6 underlay, private guest memory.
+# The main job on the card whose kernels are modules, in all its forms.
 cd "$(dirname "$0")/../.." || exit
 . tests/e2e/tap.sh
 . tools/run/peer.sh
@@ -15,6 +15,8 @@ rtl_job() {
 check 'guest and Linux VXLAN peer, IPv4 underlay' rtl_job --underlay 4
 check 'guest and Linux VXLAN peer, IPv6 underlay' rtl_job --underlay 6
 check 'guest with private memory, by messages' rtl_job --private
+check 'guest behind an emulated IOMMU' rtl_job --iommu
+check 'two cards joined by a cable, a guest on each' rtl_job --peer card
 check 'nothing is left: namespaces' test -z "$(ip netns list | grep "^cipu-$$-")"
 check_not 'a card of another kind is refused' tools/run/run --card tin
 tap_done
