@@ -11,7 +11,17 @@ ifeq ($(VARIANT),release)
 $(B)/bin/bench-rtl-virtio: $(RTL_CARD_OBJECTS)
 $(eval $(call link_rule,$(B)/bin/bench-rtl-virtio,tools/bench/rtl_virtio.c tools/bench/rtl_load.c tools/bench/rtl_guest.c $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim,$(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
 
-RTL_NET := $(addprefix tools/bench/,rtl_net.c rtl_net_run.c rtl_net_chain.c rtl_net_whole.c net_load.c chain_beat.c chain_command.c)
+RTL_NET := $(addprefix tools/bench/,rtl_net_run.c rtl_net_chain.c rtl_net_whole.c net_load.c chain_beat.c chain_command.c)
 $(B)/bin/bench-rtl-net: $(RTL_CARD_OBJECTS)
-$(eval $(call link_rule,$(B)/bin/bench-rtl-net,$(RTL_NET) $(RTL_CARD_SOURCES),cipu-packet cipu-driver bench-chain-graph cipu-hw-sim,$(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
+$(eval $(call link_rule,$(B)/bin/bench-rtl-net,tools/bench/rtl_net.c $(RTL_NET) $(RTL_CARD_SOURCES),cipu-packet cipu-driver bench-chain-graph cipu-hw-sim,$(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
+
+# The chain as one model.
+CHAIN_KERNELS := $(shell sed -n 's/^nk=\([a-z0-9_]*\):.*/\1/p' tools/bench/chain.cfg)
+build/gen/hw/chain/chain_graph.sv: tools/bench/chain.cfg tools/bench/chain_shell.cfg build/gen/bin/cipu-graph
+	$(call say,GRAPH,$@)
+	$(Q)$(BEGIN_OUTPUT) build/gen/bin/cipu-graph --name chain --shell tools/bench/chain_shell.cfg --rtl "$$new" tools/bench/chain.cfg $(END_OUTPUT)
+$(eval $(call verilated,chain,chain_graph,stream_fifo,,build/gen/hw/chain/chain_graph.sv $(CHAIN_KERNELS:%=$(RTL)/%.sv)))
+RTL_SIM_OBJECTS := $(call models,chain) $(RTL_CARD_OBJECTS)
+$(B)/bin/bench-rtl-sim: $(RTL_SIM_OBJECTS)
+$(eval $(call link_rule,$(B)/bin/bench-rtl-sim,tools/bench/rtl_sim.c tools/bench/rtl_net_one.c $(RTL_NET) $(RTL_CARD_SOURCES),cipu-packet cipu-driver bench-chain-graph cipu-hw-sim,$(RTL_SIM_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
 endif

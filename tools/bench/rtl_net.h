@@ -42,9 +42,15 @@ void net_place_run(struct net_place *place, struct net_run *run);
 void rtl_chain_open(struct net_place *place);
 void rtl_chain_close(struct net_place *place);
 
+/* The same graph as one model, with the card memory's module beside it. */
+void rtl_one_open(struct net_place *place);
+void rtl_one_close(struct net_place *place);
+
 /* The whole card, from port to port. The tables are filled. */
 void rtl_whole_open(struct net_place *place);
 void rtl_whole_close(struct net_place *place);
+/* In the next cycle every module is evaluated, whether it has anything to do or not. */
+void rtl_whole_wake(struct net_place *place);
 
 /* Stops the program. */
 __attribute__((noreturn, format(printf, 1, 2))) void rtl_net_fail(const char *format, ...);

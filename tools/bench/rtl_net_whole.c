@@ -4,6 +4,7 @@
 
 #include "driver/host.h"
 #include "driver/rtl/rtl.h"
+#include "driver/rtl/state.h"
 #include "tools/bench/rtl_net.h"
 
 struct whole {
@@ -91,4 +92,12 @@ void rtl_whole_close(struct net_place *place)
     cipu_host_close(whole->host);
     cipu_card_close(&whole->card->base);
     free(whole);
+}
+
+void rtl_whole_wake(struct net_place *place)
+{
+    struct whole *whole = place->state;
+    struct rtl_state *state = whole->card->engine_state;
+    for (size_t i = 0; i < state->unit_count; i++)
+        rtl_wake_unit(state, i);
 }

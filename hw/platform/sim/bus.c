@@ -89,9 +89,11 @@ int bus_open(struct bus *bus, const struct rtl *rtl, const char *prefix, const s
              const struct bus_memory *memory)
 {
     *bus = (struct bus){.settings = *settings, .memory = *memory, .prefix = prefix};
-    bus->pending = calloc(BUS_WRITES_MAX, sizeof *bus->pending);
-    if (!bus->pending)
+    bus->writes_pending = calloc(BUS_WRITES_MAX, sizeof *bus->writes_pending);
+    if (!bus->writes_pending)
         return -ENOMEM;
+    for (uint32_t i = 0; i < BUS_WRITES_MAX; i++)
+        bus->write_order[i] = (uint8_t)i;
     const struct wanted read_pins[] = {
         {&bus->araddr, "araddr", 64},  {&bus->arlen, "arlen", 8},     {&bus->arid, "arid", 0},
         {&bus->arvalid, "arvalid", 1}, {&bus->arready, "arready", 1}, {&bus->rdata, "rdata", 512},
@@ -113,8 +115,8 @@ int bus_open(struct bus *bus, const struct rtl *rtl, const char *prefix, const s
 
 void bus_close(struct bus *bus)
 {
-    free(bus->pending);
-    bus->pending = NULL;
+    free(bus->writes_pending);
+    bus->writes_pending = NULL;
 }
 
 void bus_reset(struct bus *bus)

@@ -88,7 +88,8 @@ struct bus {
     bool offering_read; /* a line stands at the port */
     uint32_t offered_read;
 
-    struct bus_write *pending; /* oldest first; BUS_WRITES_MAX */
+    struct bus_write *writes_pending;    /* BUS_WRITES_MAX places */
+    uint8_t write_order[BUS_WRITES_MAX]; /* all places: the first write_count are taken, oldest first */
     uint32_t write_count, write_tokens;
     bool offering_response;
     uint32_t offered_response_id;

@@ -19,15 +19,29 @@ static void perform(struct bus *bus, const struct bus_write *write)
     bus->offering_response = true;
 }
 
+/* The `age`-th of those that are under way, oldest first. */
+static struct bus_write *pending(const struct bus *bus, uint32_t age)
+{
+    return &bus->writes_pending[bus->write_order[age]];
+}
+
+static void forget(struct bus *bus, uint32_t age)
+{
+    uint8_t place = bus->write_order[age];
+    bus->write_count--;
+    memmove(&bus->write_order[age], &bus->write_order[age + 1], bus->write_count - age);
+    bus->write_order[bus->write_count] = place;
+}
+
 /* Writes of one id are answered in order; with `reorder` others overtake. */
 static void answer(struct bus *bus)
 {
     uint32_t ready[BUS_WRITES_MAX], count = 0;
     for (uint32_t i = 0; i < bus->write_count; i++) {
         bool behind = false;
-        for (uint32_t k = 0; k < i; k++)
-            behind |= bus->pending[k].id == bus->pending[i].id;
-        if (!behind && bus->pending[i].due && bus->pending[i].due <= bus->cycle)
+        for (uint32_t k = 0; k < i && !behind; k++)
+            behind = pending(bus, k)->id == pending(bus, i)->id;
+        if (!behind && pending(bus, i)->due && pending(bus, i)->due <= bus->cycle)
             ready[count++] = i;
         if (!bus->settings.reorder)
             break;
@@ -35,16 +49,15 @@ static void answer(struct bus *bus)
     if (!count)
         return;
     uint32_t place = ready[count > 1 ? bus_random(bus, BUS_WRITE_ORDER, count) : 0];
-    perform(bus, &bus->pending[place]);
-    memmove(&bus->pending[place], &bus->pending[place + 1], (bus->write_count - place - 1) * sizeof bus->pending[0]);
-    bus->write_count--;
+    perform(bus, pending(bus, place));
+    forget(bus, place);
 }
 
 /* The oldest write whose data is not all here; write_count = none. */
 static uint32_t filling(const struct bus *bus)
 {
     uint32_t i = 0;
-    while (i < bus->write_count && bus->pending[i].due)
+    while (i < bus->write_count && pending(bus, i)->due)
         i++;
     return i;
 }
@@ -62,7 +75,7 @@ void bus_drive_write(struct bus *bus)
 
 static void take_request(struct bus *bus)
 {
-    struct bus_write *write = &bus->pending[bus->write_count++];
+    struct bus_write *write = pending(bus, bus->write_count++);
     write->address = bus_value(&bus->awaddr);
     write->id = (uint32_t)bus_value(&bus->awid);
     write->lines = (uint32_t)bus_value(&bus->awlen) + 1;
@@ -83,7 +96,7 @@ static void count_packets(struct bus *bus, const struct bus_write *write)
 
 static void take_line(struct bus *bus)
 {
-    struct bus_write *write = &bus->pending[filling(bus)];
+    struct bus_write *write = pending(bus, filling(bus));
     memcpy(write->data[write->next], bus->wdata.value, BUS_LINE_BYTES);
     write->enable[write->next] = bus_value(&bus->wstrb);
     if (!write->enable[write->next])
