@@ -56,6 +56,7 @@ struct virtio_used_row {
     uint8_t quiet;   /* the round began with a buffer, not with the end of another round */
     uint8_t wishes;  /* in a row, up to VIRTIO_USED_TRUST */
     uint8_t unasked; /* rounds that may still go by without a question */
+    uint8_t waits;   /* the driver had nothing more under way when it was asked */
 };
 
 struct virtio_used_state {
@@ -145,8 +146,11 @@ HLS_INLINE bool virtio_used_trusts(const struct virtio_used_row *row)
            news <= VIRTIO_USED_FEW;
 }
 
+/* Of a driver that has more under way the answer says nothing about when it waits. */
 HLS_INLINE void virtio_used_answer(struct virtio_used_row *row, bool wanted)
 {
+    if (!row->waits)
+        return;
     uint8_t more = (uint8_t)(row->wishes + (row->wishes != VIRTIO_USED_TRUST ? 1u : 0u));
     row->wishes = wanted ? more : 0;
     row->unasked = VIRTIO_USED_UNASKED;
@@ -263,6 +267,7 @@ HLS_INLINE uint8_t virtio_used_event(struct virtio_used_row *row, const struct q
         step->interrupt = trusts;
         step->read = !back;
         row->phase = USED_READ;
+        row->waits = row->more == 0;
         if (trusts) {
             row->signalled = row->published;
             row->unasked = (uint8_t)(row->unasked - 1u);

@@ -35,6 +35,7 @@ struct driver {
     bool broken;                /* its ring is outside the memory */
     uint8_t more;               /* what the last buffer said: enum used_more */
     uint32_t interrupts;
+    bool waits;         /* nothing more was under way when it was asked */
     uint32_t wishes;    /* read in a row, each for an interrupt */
     uint32_t trusted;   /* rounds since the last question */
     uint32_t unclaimed; /* unasked interrupts that have not been seen yet */
@@ -174,8 +175,11 @@ static inline int run_used(struct bench *bench)
     uint32_t kind = next->kind, queue = next->queue, interrupts = interrupt_port.index;
     int ran = virtio_used(&bench->used_state, &event_port, &read_port, &write_port, &data_port, &again_port,
                           &interrupt_port, &completion_port, &alert_port);
-    if (ran && kind == QUEUE_DONE && interrupt_port.index != interrupts)
-        interrupt_unasked(bench, queue);
+    if (ran && kind == QUEUE_DONE) {
+        bench->driver[queue].waits = bench->used_state.row[queue].waits;
+        if (interrupt_port.index != interrupts)
+            interrupt_unasked(bench, queue);
+    }
     STREAM_TEST_IN_END(event);
     STREAM_TEST_OUT_END(read);
     STREAM_TEST_OUT_END(write);
@@ -215,8 +219,10 @@ static inline int run_read(struct bench *bench)
     bool wanted = event_index ? needs_event(wish, driver->last_decided, index) : !(wish & 1);
     if (wanted)
         bench->wanted[bench->wanted_made++ % 4096] = driver->vector;
-    driver->wishes = wanted ? driver->wishes + 1 : 0;
-    driver->trusted = 0;
+    if (driver->waits) {
+        driver->wishes = wanted ? driver->wishes + 1 : 0;
+        driver->trusted = 0;
+    }
     driver->last_decided = index;
     bench->questions++;
     return 1;
