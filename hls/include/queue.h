@@ -40,7 +40,7 @@ enum queue_event_kind {
     QUEUE_AGAIN = 5,
     QUEUE_CREDIT = 6, /* amount segments are free again */
     QUEUE_FAULT = 7,  /* a later kernel found detail = enum queue_fault: stop the queue */
-    QUEUE_USED = 8,   /* a buffer is done: head, length; detail = 1: another one follows */
+    QUEUE_USED = 8,   /* a buffer is done: head, length, detail = enum used_more */
     QUEUE_LINE = 9,   /* data = a line of descriptors, amount = its place in the block; detail = 1: the last; error */
 };
 
@@ -80,8 +80,9 @@ enum segment_kind {
     SEGMENT_COMMAND = 5, /* nothing but a completion; QUEUE_STOP with status OK also ends the queue in later kernels */
 };
 
-/* MORE, with LAST: another chain of the queue follows, unless it has a fault. */
-enum segment_flags { SEGMENT_FIRST = 1, SEGMENT_LAST = 2, SEGMENT_MORE = 4 };
+/* With LAST, of a chain that has no fault behind it. MORE: the queue's next chain follows at once. ANNOUNCED: the
+ * driver has made others available. */
+enum segment_flags { SEGMENT_FIRST = 1, SEGMENT_LAST = 2, SEGMENT_MORE = 4, SEGMENT_ANNOUNCED = 8 };
 
 /* What virtq tells the kernel behind it: for each queue in the order of its avail ring; chains of several queues mix.
  */
@@ -100,12 +101,16 @@ struct virtq_segment {
     uint8_t entry[64];     /* SETTING, WINDOW, COMMAND: the completion so far; else zeros */
 };
 
+/* FOLLOWED: another buffer of the queue is done very soon, the used index may wait for it. ANNOUNCED: others will be.
+ */
+enum used_more { USED_FOLLOWED = 1, USED_ANNOUNCED = 2 };
+
 /* A buffer that the device is done with. */
 struct queue_used {
     uint16_t queue;
     uint16_t head;
     uint32_t length; /* bytes written */
-    uint8_t more;    /* another buffer of the queue follows: the used index may wait for it */
+    uint8_t more;    /* enum used_more */
     uint8_t reserved[3];
 };
 

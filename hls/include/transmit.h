@@ -22,7 +22,7 @@ struct transmit_pending {
     uint16_t mtu;   /* PENDING_SETTING */
     uint8_t kind;   /* enum pending_kind */
     uint8_t generation;
-    uint8_t more; /* PENDING_PACKET: the queue's next one follows */
+    uint8_t more; /* PENDING_PACKET: enum used_more */
     uint8_t reserved[13];
     uint8_t entry[64]; /* the completion, else zeros */
 };

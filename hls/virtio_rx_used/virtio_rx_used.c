@@ -63,7 +63,7 @@ STEP(virtio_rx_used, struct virtio_rx_used_state *state, STREAM_IN_COND(struct d
             buffer->queue = record.queue;
             buffer->head = record.head;
             buffer->length = record.length;
-            buffer->more = !record.last;
+            buffer->more = record.last ? 0 : USED_FOLLOWED;
             HLS_ZERO(buffer->reserved, sizeof buffer->reserved);
             STREAM_PUSH(struct queue_used, buffer, out);
         }

@@ -35,7 +35,8 @@ HLS_INLINE void virtio_tx_pending(struct transmit_pending *pending, const struct
         pending->length = segment->chain_length;
         pending->head = segment->head;
         pending->segments = (uint16_t)(segment->number + 1u);
-        pending->more = (segment->flags & SEGMENT_MORE) != 0;
+        pending->more = (uint8_t)(((segment->flags & SEGMENT_MORE) != 0 ? USED_FOLLOWED : 0u) |
+                                  ((segment->flags & SEGMENT_ANNOUNCED) != 0 ? USED_ANNOUNCED : 0u));
         return;
     }
     HLS_COPY(pending->entry, segment->entry, sizeof pending->entry);

@@ -9,7 +9,8 @@
  * are known to be followed by others begin no round of their own.
  *
  * A driver that has wanted an interrupt for each of several rounds in a row gets those of the next few without being
- * asked: a driver has to bear an interrupt too many (2.7.7.2), and one too few cannot come of it.
+ * asked: a driver has to bear an interrupt too many (2.7.7.2), and one too few cannot come of it. That is for drivers
+ * that wait: whoever has more under way, or under whom a round follows upon another, is asked.
  *
  * A queue with a failed access writes nothing more. Its stop then waits for a write that the guard refuses: it comes
  * back behind everything that was under way.
@@ -51,9 +52,11 @@ struct virtio_used_row {
     uint8_t faulted;
     uint8_t stopping;
     uint8_t settled; /* faulted, and nothing is under way */
-    uint8_t follows; /* another buffer does */
+    uint8_t more;    /* enum used_more, of the last buffer */
+    uint8_t quiet;   /* the round began with a buffer, not with the end of another round */
     uint8_t wishes;  /* in a row, up to VIRTIO_USED_TRUST */
     uint8_t unasked; /* rounds that may still go by without a question */
+    uint8_t waits;   /* the driver had nothing more under way when it was asked */
 };
 
 struct virtio_used_state {
@@ -88,7 +91,7 @@ HLS_INLINE void virtio_used_add(struct virtio_used_row *row, const struct queue_
         }
     }
     row->count = (uint8_t)(row->count + 1u);
-    row->follows = event->detail != 0;
+    row->more = event->detail;
     bool at_end = (((uint32_t)row->written + row->count) & row->mask) == 0;
     if (row->count == VIRTIO_USED_PENDING || at_end)
         step->write = USED_WRITE_ELEMENTS;
@@ -97,7 +100,7 @@ HLS_INLINE void virtio_used_add(struct virtio_used_row *row, const struct queue_
 /* What is done waits for what follows. */
 HLS_INLINE bool virtio_used_holds(const struct virtio_used_row *row)
 {
-    return row->follows && !row->stopping;
+    return (row->more & USED_FOLLOWED) != 0 && !row->stopping;
 }
 
 /* The token is here: on with what is due, else the round ends. */
@@ -139,11 +142,15 @@ HLS_INLINE bool virtio_used_wanted(const struct virtio_used_row *row, const uint
 HLS_INLINE bool virtio_used_trusts(const struct virtio_used_row *row)
 {
     uint16_t news = (uint16_t)(row->published - row->signalled);
-    return row->wishes == VIRTIO_USED_TRUST && row->unasked != 0 && news != 0 && news <= VIRTIO_USED_FEW;
+    return row->wishes == VIRTIO_USED_TRUST && row->unasked != 0 && row->quiet && row->more == 0 && news != 0 &&
+           news <= VIRTIO_USED_FEW;
 }
 
+/* Of a driver that has more under way the answer says nothing about when it waits. */
 HLS_INLINE void virtio_used_answer(struct virtio_used_row *row, bool wanted)
 {
+    if (!row->waits)
+        return;
     uint8_t more = (uint8_t)(row->wishes + (row->wishes != VIRTIO_USED_TRUST ? 1u : 0u));
     row->wishes = wanted ? more : 0;
     row->unasked = VIRTIO_USED_UNASKED;
@@ -215,7 +222,7 @@ HLS_INLINE uint8_t virtio_used_command(struct virtio_used_row *row, const struct
 }
 
 /* A queue without its token: a new round, or the end of a stop. Returns whether the queue has stopped. */
-HLS_INLINE bool virtio_used_settle(struct virtio_used_row *row, struct virtio_used_step *step)
+HLS_INLINE bool virtio_used_settle(struct virtio_used_row *row, uint32_t kind, struct virtio_used_step *step)
 {
     bool news = (row->count != 0 || row->written != row->published) && !virtio_used_holds(row);
     bool due = row->faulted ? row->stopping && !row->settled : news;
@@ -223,6 +230,8 @@ HLS_INLINE bool virtio_used_settle(struct virtio_used_row *row, struct virtio_us
     if (row->phase == USED_IDLE && due) {
         row->phase = USED_AGAIN;
         step->again = 1;
+        if (kind != QUEUE_AGAIN)
+            row->quiet = kind == QUEUE_USED;
     } else if (row->phase == USED_IDLE && row->stopping) {
         row->stopping = 0;
         row->enabled = 0;
@@ -258,6 +267,7 @@ HLS_INLINE uint8_t virtio_used_event(struct virtio_used_row *row, const struct q
         step->interrupt = trusts;
         step->read = !back;
         row->phase = USED_READ;
+        row->waits = row->more == 0;
         if (trusts) {
             row->signalled = row->published;
             row->unasked = (uint8_t)(row->unasked - 1u);
@@ -370,7 +380,7 @@ STEP(virtio_used, struct virtio_used_state *state, STREAM_IN(struct queue_event,
             virtio_used_request(request, row.avail + wish, 2, queue, 0);
         STREAM_PUSH(struct dma_request, request, read_request);
     }
-    bool stopped = virtio_used_settle(&row, &step);
+    bool stopped = virtio_used_settle(&row, happened->kind, &step);
     if (step.again) {
         STREAM_OPEN(struct queue_token, token, again);
         HLS_ZERO(token, sizeof *token);

@@ -8,7 +8,7 @@
 #include "hls/include/queue.h"
 #include "hls/include/virtio.h"
 
-#define VIRTQ_BATCH 16u                              /* avail ring entries fetched at once */
+#define VIRTQ_BATCH 32u                              /* avail ring entries fetched at once */
 #define VIRTQ_LINE  4u                               /* descriptors in a line of 64 bytes */
 #define VIRTQ_BLOCK (VIRTQ_LINE * QUEUE_BLOCK_LINES) /* descriptors that may be fetched at once: 512 bytes */
 

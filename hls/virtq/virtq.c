@@ -3,7 +3,7 @@
  * Walks the rings of 256 virtqueues: from a doorbell to the segments of descriptor chains. Two instances: one for
  * transmit queues (odd), one for receive queues (even). Split virtqueues, VIRTIO 1.2 section 2.7.
  *
- * The driver's memory is read with as few transfers as it allows: 16 ring entries at a time, and the descriptors of all
+ * The driver's memory is read with as few transfers as it allows: 32 ring entries at a time, and the descriptors of all
  * of them that lie near each other. Nothing read before the avail index is used for what that index announced.
  */
 #include "hls/virtq/walk.h"

@@ -257,8 +257,9 @@ HLS_INLINE void virtq_descriptor_step(struct virtq_output *output, struct virtq_
     bool more = (descriptor.flags & VIRTQ_NEXT) != 0 && (row->transmit || row->chain_segments < RECEIVE_CHAIN_MAX - 1u);
     uint32_t length = descriptor.length < VIRTQ_SEGMENT_MAX ? descriptor.length : VIRTQ_SEGMENT_MAX;
     bool follows = row->batch_next + 1u < row->batch_count;
+    bool announced = (uint16_t)(row->seen - row->position) > 1u;
     uint32_t flags = (row->chain_segments == 0 ? SEGMENT_FIRST : 0u) | (more ? 0u : SEGMENT_LAST) |
-                     (!more && follows ? SEGMENT_MORE : 0u);
+                     (!more && follows ? SEGMENT_MORE : 0u) | (!more && announced ? SEGMENT_ANNOUNCED : 0u);
     virtq_segment_fill(&output->segment, row, queue, SEGMENT_BUFFER, (uint8_t)flags);
     output->segment.address = descriptor.address;
     output->segment.length = length;

@@ -7,7 +7,7 @@
 // The other end walks the channels' bursts in their order, one line per cycle, and packs the lines into beats.
 module dma_read #(
     parameter int CHANNELS = 16,
-    parameter int RESERVED = 8,  // channels, from 0 on, that no other one can stop (dma_slots)
+    parameter int RESERVED = 7,  // channels, from 0 on, that no other one can stop (dma_slots)
     parameter int SLOTS = 32,
     parameter int SEGMENTS = 512,
     parameter int BEATS = 16  // of a channel that wait for its stream

@@ -27,7 +27,7 @@ static void test_wrap(void **context)
     start(bench, 1, 256, QUEUE_EVENT_INDEX, 40000);
     while (bench->driver[1].sent < 100000) {
         for (uint32_t i = 0; i < 4; i++) {
-            send_buffer(bench, 1, false);
+            send_buffer(bench, 1, 0);
             step(bench);
             run_driver(bench, 1);
         }
@@ -48,7 +48,7 @@ static void test_batched(void **context)
     drain(bench);
     assert_int_equal(bench->driver[2].phase, DRIVER_SLEEPS);
     for (uint32_t i = 0; i < 16; i++)
-        send_buffer(bench, 2, false);
+        send_buffer(bench, 2, 0);
     drain(bench);
     assert_all_consumed(bench);
     assert_in_range(bench->driver[2].interrupts, 1, 4);
@@ -64,16 +64,16 @@ static void test_followed(void **context)
     for (uint32_t round = 0; round < 100; round++) {
         uint32_t before = bench->driver[3].consumed, interrupts = bench->driver[3].interrupts;
         for (uint32_t i = 0; i < 12; i++) {
-            send_buffer(bench, 3, true);
+            send_buffer(bench, 3, USED_FOLLOWED);
             drain(bench);
         }
         assert_int_equal(bench->driver[3].consumed, before);
-        send_buffer(bench, 3, false);
+        send_buffer(bench, 3, 0);
         drain(bench);
         assert_int_equal(bench->driver[3].consumed, before + 13);
         assert_int_equal(bench->driver[3].interrupts, interrupts + 1);
     }
-    send_buffer(bench, 3, true);
+    send_buffer(bench, 3, USED_FOLLOWED);
     drain(bench);
     stop(bench, 3);
 }
@@ -86,11 +86,18 @@ static void test_trusted(void **context)
     start(bench, 4, 64, QUEUE_EVENT_INDEX, 0);
     drain(bench);
     for (uint32_t i = 0; i < 1600; i++) {
-        send_buffer(bench, 4, false);
+        send_buffer(bench, 4, 0);
         drain(bench);
         assert_int_equal(bench->driver[4].interrupts, i + 1);
     }
     assert_in_range(bench->questions, 100, 110);
+    /* But when it has more under way. */
+    uint32_t questions = bench->questions;
+    for (uint32_t i = 0; i < 100; i++) {
+        send_buffer(bench, 4, USED_ANNOUNCED);
+        drain(bench);
+    }
+    assert_int_equal(bench->questions, questions + 100);
 }
 
 static void test_stop_in_the_middle(void **context)
@@ -129,7 +136,7 @@ static void test_no_vector(void **context)
     command(bench, COMMAND_QUEUE_SET, 3, &setting, sizeof setting);
     driver->active = true;
     for (uint32_t i = 0; i < 2000; i++) {
-        send_buffer(bench, 3, false);
+        send_buffer(bench, 3, 0);
         for (uint32_t j = 0; j < 30; j++)
             step(bench);
         assert_int_equal(hls_fifo_used(&bench->read_request.fifo), 0);

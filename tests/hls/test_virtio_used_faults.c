@@ -21,7 +21,7 @@ static void test_faults(void **context)
         if (random_below(&bench->random, 2))
             drain(bench);
         while (bench->driver[queue].broken && bench->driver[queue].sent == sent) {
-            send_buffer(bench, queue, false);
+            send_buffer(bench, queue, 0);
             step(bench);
         }
         broken[queue] += bench->driver[queue].broken;
@@ -51,7 +51,7 @@ static void test_all_full(void **context)
         start(bench, i, 1024, 0, 0);
     for (uint32_t i = 0; i < 1000; i++) {
         for (uint32_t j = 0; j < 32; j++)
-            send_buffer(bench, random_below(&bench->random, QUEUES), false);
+            send_buffer(bench, random_below(&bench->random, QUEUES), 0);
         run_kernels(bench);
         while (run_write(bench))
             ;
@@ -101,10 +101,10 @@ static void test_stop_behind_failed_writes(void **context)
     bench->driver[2].broken = true;
     start(bench, 2, 64, 0, 8);
     uint32_t answers = bench->answers;
-    send_buffer(bench, 2, false);
+    send_buffer(bench, 2, 0);
     run_kernels(bench);
     for (uint32_t i = 0; i < 2 * VIRTIO_USED_PENDING; i++) {
-        send_buffer(bench, 2, false);
+        send_buffer(bench, 2, 0);
         run_kernels(bench);
     }
     assert_int_equal(hls_fifo_used(&bench->dma.request.fifo), 4);

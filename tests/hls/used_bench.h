@@ -33,8 +33,9 @@ struct driver {
     struct queue_used *buffers; /* all that were sent since QUEUE_SET */
     bool active, stopped;       /* stopped: nothing may touch its memory */
     bool broken;                /* its ring is outside the memory */
-    bool follows;               /* the last buffer said that another one does */
+    uint8_t more;               /* what the last buffer said: enum used_more */
     uint32_t interrupts;
+    bool waits;         /* nothing more was under way when it was asked */
     uint32_t wishes;    /* read in a row, each for an interrupt */
     uint32_t trusted;   /* rounds since the last question */
     uint32_t unclaimed; /* unasked interrupts that have not been seen yet */
@@ -174,8 +175,11 @@ static inline int run_used(struct bench *bench)
     uint32_t kind = next->kind, queue = next->queue, interrupts = interrupt_port.index;
     int ran = virtio_used(&bench->used_state, &event_port, &read_port, &write_port, &data_port, &again_port,
                           &interrupt_port, &completion_port, &alert_port);
-    if (ran && kind == QUEUE_DONE && interrupt_port.index != interrupts)
-        interrupt_unasked(bench, queue);
+    if (ran && kind == QUEUE_DONE) {
+        bench->driver[queue].waits = bench->used_state.row[queue].waits;
+        if (interrupt_port.index != interrupts)
+            interrupt_unasked(bench, queue);
+    }
     STREAM_TEST_IN_END(event);
     STREAM_TEST_OUT_END(read);
     STREAM_TEST_OUT_END(write);
@@ -215,8 +219,10 @@ static inline int run_read(struct bench *bench)
     bool wanted = event_index ? needs_event(wish, driver->last_decided, index) : !(wish & 1);
     if (wanted)
         bench->wanted[bench->wanted_made++ % 4096] = driver->vector;
-    driver->wishes = wanted ? driver->wishes + 1 : 0;
-    driver->trusted = 0;
+    if (driver->waits) {
+        driver->wishes = wanted ? driver->wishes + 1 : 0;
+        driver->trusted = 0;
+    }
     driver->last_decided = index;
     bench->questions++;
     return 1;
@@ -411,7 +417,8 @@ static inline void start(struct bench *bench, uint32_t queue, uint32_t entries, 
     driver->vector = (uint16_t)(WAKE_VECTOR + queue);
     driver->position = driver->last_used = driver->last_decided = position;
     driver->sent = driver->consumed = driver->wishes = driver->trusted = 0;
-    driver->stopped = driver->follows = false;
+    driver->stopped = false;
+    driver->more = 0;
     used[2] = (uint8_t)position;
     used[3] = (uint8_t)(position >> 8);
     driver_wish(bench, queue, false);
@@ -436,17 +443,18 @@ static inline void stop(struct bench *bench, uint32_t queue)
     driver->active = false;
 }
 
-/* Reports a buffer, if the driver has one left; `more`: and says that another one follows. */
-static inline void send_buffer(struct bench *bench, uint32_t queue, bool more)
+/* Reports a buffer, if the driver has one left, or two when it is followed. */
+static inline void send_buffer(struct bench *bench, uint32_t queue, uint8_t more)
 {
     struct driver *driver = &bench->driver[queue];
     struct queue_used used = {
         (uint16_t)queue, (uint16_t)random_next(&bench->random), (uint32_t)random_next(&bench->random), more, {0}};
-    if (driver->sent == SENT_MAX || (!driver->broken && driver->sent - driver->consumed + more >= driver->entries))
+    uint32_t wanted = more & USED_FOLLOWED ? 2 : 1;
+    if (driver->sent == SENT_MAX || (!driver->broken && driver->sent - driver->consumed + wanted > driver->entries))
         return;
     if (stream_put(&bench->used, &used)) {
         driver->buffers[driver->sent++] = used;
-        driver->follows = more;
+        driver->more = more;
     }
 }
 
@@ -454,8 +462,8 @@ static inline void send_buffer(struct bench *bench, uint32_t queue, bool more)
 static inline void close_rows(struct bench *bench)
 {
     for (uint32_t i = 0; i < QUEUES; i++)
-        while (bench->driver[i].active && bench->driver[i].follows) {
-            send_buffer(bench, i, false);
+        while (bench->driver[i].active && (bench->driver[i].more & USED_FOLLOWED)) {
+            send_buffer(bench, i, 0);
             step(bench);
         }
 }
@@ -465,7 +473,8 @@ static inline void work(struct bench *bench, uint32_t rounds, uint32_t queues)
     for (uint32_t i = 0; i < rounds; i++) {
         uint32_t burst = random_below(&bench->random, 100) == 0 ? 200 : 0;
         if (random_below(&bench->random, 4) == 0 || burst)
-            send_buffer(bench, random_below(&bench->random, queues), random_below(&bench->random, 4) == 0);
+            send_buffer(bench, random_below(&bench->random, queues),
+                        random_below(&bench->random, 4) ? 0 : (uint8_t)random_below(&bench->random, 4));
         for (uint32_t j = 0; j <= burst; j++)
             step(bench);
     }

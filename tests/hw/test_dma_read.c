@@ -174,7 +174,7 @@ static void test_stops_alone(void **state)
 {
     (void)state;
     stop_one(&rtl_model_dma_read_16, 16);
-    stop_one(&rtl_model_dma_read, 8);
+    stop_one(&rtl_model_dma_read, 7);
 }
 
 /* One channel alone, with small packets: as many reads are under way as others leave it. */

@@ -3,7 +3,7 @@
  * Drivers as Linux's: they sleep until an interrupt, then take what is used, offer as many buffers again, ask for the
  * next interrupt at three quarters of what is under way (virtqueue_enable_cb_delayed), and ring when the card asks for
  * it. Port 0 brings a frame whenever the card has room, for one function after the other; packets that find no buffer
- * are a failure.
+ * are dropped and do not count.
  */
 #include "tools/bench/rtl_load.h"
 

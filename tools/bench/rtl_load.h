@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many queues under load, on a clock that the benchmark steps: the same cycles in every run. */
+/* Many queues under load, on a clock that the benchmark steps: no figure depends on the machine. */
 #ifndef CIPU_BENCH_RTL_LOAD_H
 #define CIPU_BENCH_RTL_LOAD_H
 
