@@ -133,6 +133,23 @@ static void wait_for(struct cipu_card *card, unsigned port, size_t field, uint32
 
 #define WAIT_FOR(card, port, name, value) wait_for(card, port, offsetof(struct port_registers, name), value)
 
+/* So many frames went into the cable at the reader's port 1, or found no room there, and those that did leave by the
+ * other card's port 1: returns how many. */
+static uint32_t wait_until_passed(struct cipu_card *reader, struct cipu_card *other, uint32_t frames)
+{
+    uint32_t sent = 0, dropped = 0, passed = 0;
+    for (unsigned i = 0; i < 5000 && (!sent || sent + dropped != frames || passed != sent); i++) {
+        usleep(1000);
+        sent = COUNTER(reader, 1, sent_packets);
+        dropped = COUNTER(reader, 1, send_dropped);
+        passed = COUNTER(other, 1, sent_packets);
+    }
+    assert_true(sent > 0);
+    assert_int_equal(sent + dropped, frames);
+    assert_int_equal(passed, sent);
+    return sent;
+}
+
 static void test_pcap(void **state)
 {
     (void)state;
@@ -261,17 +278,7 @@ static void test_cable_in_one_process(void **state)
     snprintf(near, sizeof near, "pcap:%s", path_of("in"));
     struct cipu_card *reader = open_card(near, cable);
     WAIT_FOR(listener, 0, link, 1);
-    uint32_t sent = 0, dropped = 0;
-    for (unsigned i = 0; i < 5000; i++) {
-        sent = COUNTER(reader, 1, sent_packets);
-        dropped = COUNTER(reader, 1, send_dropped);
-        if (sent + dropped == FRAMES && COUNTER(listener, 1, sent_packets) == sent)
-            break;
-        usleep(1000);
-    }
-    assert_true(sent > 0);
-    assert_int_equal(sent + dropped, FRAMES);
-    assert_int_equal(COUNTER(listener, 1, sent_packets), sent);
+    uint32_t sent = wait_until_passed(reader, listener, FRAMES);
     cipu_card_close(reader);
     cipu_card_close(listener);
     assert_int_equal(check_file(path_of("out")), sent);
@@ -351,9 +358,7 @@ static void test_capture(void **state)
     snprintf(near, sizeof near, "pcap:%s", path_of("in"));
     struct cipu_card *reader = open_card(near, cable);
     WAIT_FOR(card, 0, link, 1);
-    usleep(100000);
-    uint32_t passed = COUNTER(card, 1, sent_packets);
-    assert_true(passed > 0);
+    uint32_t passed = wait_until_passed(reader, card, 500);
     assert_int_equal(cipu_card_capture(card, -1, -1, &error), 0);
     assert_int_equal(cipu_card_capture(card, -1, -1, &error), 0);
     fclose(file);
