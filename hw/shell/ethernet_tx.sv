@@ -81,7 +81,7 @@ module ethernet_tx #(
       length <= last ? '0 : spoilt_now ? length : total;
       spoilt <= !last && spoilt_now;
     end
-    sent_packets <= sent_packets + 32'(move && last && good);
+    sent_packets <= sent_packets + 32'(mac_valid && mac_ready && mac_last) - 32'(mac_lost);
     send_dropped <= send_dropped + 32'(move && last && !good) + 32'(mac_lost);
     if (mac_valid && mac_ready) outside <= mac_last;
     offered <= mac_valid && !mac_ready;

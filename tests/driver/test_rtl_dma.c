@@ -134,6 +134,31 @@ static void test_moderation(void **state)
     mover_close(&mover);
 }
 
+/* Data that nobody asked for stays in front of the write channel: the watchdog tells, and a reset ends it. */
+static void test_stuck_stream(void **state)
+{
+    (void)state;
+    struct mover mover;
+    struct cipu_stream stream = {.stuck = 0};
+    mover_open(&mover, &native_graph_mover, "?read_latency=10&write_latency=10");
+    struct mover_descriptor lost = {MOVER_DATA, 0, 65536, 0, DMA_LAST, 0, 1, {0}};
+    mover_post(&mover, &lost);
+    mover_ring(&mover);
+    for (unsigned i = 0; i < 20000 && !stream.stuck; i++) {
+        assert_int_equal(cipu_card_stream(mover.card, MONITOR_DMA_WRITE, &stream), 0);
+        usleep(1000);
+    }
+    assert_int_equal(stream.stuck, 1);
+    assert_true(stream.stalls > 1000000);
+    assert_int_equal(cipu_card_reset(mover.card), 0);
+    assert_int_equal(cipu_card_stream(mover.card, MONITOR_DMA_WRITE, &stream), 0);
+    assert_int_equal(stream.stuck, 0);
+    mover.posted = mover.taken = 0;
+    memset(mover.memory + MOVER_STATUS, 0, MOVER_DESCRIPTORS * sizeof(struct dma_done));
+    assert_int_equal(mover_copy(&mover, MOVER_DATA, MOVER_DATA + 64, 64).error, 0);
+    mover_close(&mover);
+}
+
 struct reader {
     struct cipu_card *card;
     unsigned wrong;
@@ -178,7 +203,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_packets_on_the_bus), cmocka_unit_test(test_clock_stands),
         cmocka_unit_test(test_bus_settings),       cmocka_unit_test(test_bus_settings_are_checked),
-        cmocka_unit_test(test_moderation),         cmocka_unit_test(test_register_threads)};
+        cmocka_unit_test(test_moderation),         cmocka_unit_test(test_stuck_stream),
+        cmocka_unit_test(test_register_threads)};
     int failed = run_dma_tests(rtl_card_open, 40);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,11 +16,10 @@
 #define TRAFFIC_CLEARING   65600u /* cycles after a reset in which kernels clear their RAMs, of 65536 words at most */
 
 struct traffic_wire {
-    struct traffic *traffic;
     uint64_t random;
     uint32_t eagerness; /* of 1024 looks at the port that find a frame */
     uint8_t received[TRAFFIC_FRAMES_MAX], sent[TRAFFIC_FRAMES_MAX];
-    uint32_t frames_received, frames_sent, bytes_sent;
+    uint32_t frames_sent;
 };
 
 struct traffic {

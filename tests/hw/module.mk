@@ -36,5 +36,5 @@ CARD_SHELL := $(DMA_READ) $(DMA_WRITE) $(CARD_MEMORY) doorbells interrupts packe
     register_file reset_control stream_monitor watchdog stream_monitors card
 $(eval $(call verilated,card_whole,card,$(sort $(CARD_SHELL)),,build/gen/hw/card/card_graph.sv $(RTL_KERNELS:%=$(RTL)/%.sv),--large))
 $(B)/test/test_card: $(RTL_CARD_OBJECTS) $(HW)/card_whole.o
-$(eval $(call test,test_card,tests/hw/test_card.c tests/hw/card_traffic.c $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim,$(RTL_CARD_OBJECTS) $(HW)/card_whole.o -lpcap -lstdc++ -lm))
+$(eval $(call test,test_card,tests/hw/test_card.c tests/hw/card_traffic.c $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim,$(RTL_CARD_OBJECTS) $(HW)/card_whole.o -lpcap $(VERILATED_LDLIBS)))
 endif

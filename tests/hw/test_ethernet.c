@@ -209,6 +209,35 @@ static void test_receive_pause(void **state)
     close_receiver(&receiver);
 }
 
+/* The card is reset while frames are on the wire, whatever they do: their rest is no frame. */
+static void test_receive_reset(void **state)
+{
+    (void)state;
+    struct receiver receiver;
+    open_receiver(&receiver, true, 7);
+    receiver.beats.full_speed = true;
+    struct rtl_pin clear = rtl_pin(&receiver.bench.rtl, "clear", 1);
+    unsigned clearing = 0, resets = 0, in_a_frame = 0;
+    for (unsigned rest = 0; rest < 1000; rest += receiver.frame == FRAMES) {
+        if (!clearing && receiver.frame < FRAMES && bench_random(&receiver.bench, 100) == 0) {
+            clearing = 16;
+            resets++;
+            in_a_frame += receiver.at != 0;
+        }
+        rtl_put(&clear, 0, 1, clearing != 0);
+        drive_wire(&receiver, bench_random(&receiver.bench, 3));
+        bench_cycle(&receiver.bench);
+        const struct beat *beat;
+        while ((beat = bench_next(&receiver.beats)) != NULL)
+            take_beat(&receiver, beat);
+        if (clearing && --clearing == 0)
+            receiver.filled = 0;
+    }
+    assert_true(resets > 20 && in_a_frame > 10);
+    assert_true(receiver.delivered > FRAMES / 4 && receiver.delivered < FRAMES);
+    close_receiver(&receiver);
+}
+
 /* ---- transmit ---- */
 
 static void push_beats(struct bench_end *beats, const struct frame *frame)
@@ -285,9 +314,68 @@ static void test_transmit(void **state)
     }
 }
 
+static uint64_t pin_value(const struct bench *bench, const char *name)
+{
+    struct rtl_pin pin = rtl_pin(&bench->rtl, name, 0);
+    return rtl_get(&pin, 0, pin.bits);
+}
+
+static void set_pin(const struct bench *bench, const char *name, bool value)
+{
+    struct rtl_pin pin = rtl_pin(&bench->rtl, name, 1);
+    rtl_put(&pin, 0, 1, value);
+}
+
+/* Before a reset the frame that is under way comes to its end, and no other begins. */
+static void test_transmit_quiesce(void **state)
+{
+    (void)state;
+    enum { LENGTH = 640, COUNT = 3 };
+    struct bench bench;
+    struct bench_end beats;
+    struct frame *frame = calloc(1, sizeof *frame);
+    bench_open(&bench, &rtl_model_ethernet_tx, 1);
+    bench_source(&bench, &beats, "in", 0, sizeof(struct beat));
+    beats.full_speed = true;
+    frame->length = LENGTH;
+    for (unsigned i = 0; i < COUNT; i++)
+        push_beats(&beats, frame);
+    set_pin(&bench, "mac_ready", true);
+    unsigned words = 0;
+    while (words < 3) {
+        words += pin_value(&bench, "mac_valid") != 0;
+        bench_cycle(&bench);
+    }
+    set_pin(&bench, "quiesce", true);
+    for (unsigned i = 0; i < 100; i++) {
+        rtl_settle(&bench.rtl);
+        assert_int_equal(pin_value(&bench, "between"), words == LENGTH / 64);
+        words += pin_value(&bench, "mac_valid") != 0;
+        bench_cycle(&bench);
+    }
+    assert_int_equal(words, LENGTH / 64);
+    set_pin(&bench, "quiesce", false);
+    for (unsigned i = 0; i < 100; i++) {
+        rtl_settle(&bench.rtl);
+        words += pin_value(&bench, "mac_valid") != 0;
+        bench_cycle(&bench);
+    }
+    assert_int_equal(words, COUNT * LENGTH / 64);
+    /* What the MAC loses was not sent. */
+    set_pin(&bench, "mac_lost", true);
+    bench_cycle(&bench);
+    set_pin(&bench, "mac_lost", false);
+    bench_cycle(&bench);
+    assert_int_equal(pin_value(&bench, "sent_packets"), COUNT - 1);
+    assert_int_equal(pin_value(&bench, "send_dropped"), 1);
+    free(frame);
+    bench_close(&bench);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_receive_all), cmocka_unit_test(test_receive_overflow),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_receive_reset), cmocka_unit_test(test_transmit_quiesce),
+                                       cmocka_unit_test(test_receive_all),   cmocka_unit_test(test_receive_overflow),
                                        cmocka_unit_test(test_receive_pause), cmocka_unit_test(test_transmit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

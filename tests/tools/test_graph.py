@@ -156,7 +156,7 @@ def main():
               "hls_chunk_bound(chunk, &p_line)" not in result.stdout, "conditional inputs do not bound a chunk",
               result.stdout)
         result = run(folder, "--rtl", "-", "--name", "test", "card.cfg")
-        check("module test_graph (" in result.stdout and ".DEPTH(64)\n  ) a_out__c_in (" in result.stdout and
+        check("module test_graph (" in result.stdout and ".DEPTH(64)\n  ) a__out__c__in (" in result.stdout and
               "input  logic [2*cipu::MEMORY_LINE_BITS-1:0] memory_line_data" in result.stdout and
               "assign memory_request_valid[1] = '0;" in result.stdout, "a module of the graph",
               result.stdout)

@@ -57,7 +57,8 @@ static bool is_shell(const struct instance *instance)
 static void emit_end(const struct instance *node, size_t index, unsigned part, FILE *out)
 {
     const struct port *port = &node->ports[index];
-    fprintf(out, "%.*s_%s_%s", base_length(node), node->name, port->name, parts[part]);
+    /* Names have single underscores: a_b.c and a.b_c are not the same wire. */
+    fprintf(out, "%.*s%s%s_%s", base_length(node), node->name, is_shell(node) ? "_" : "__", port->name, parts[part]);
     if (!is_shell(node) || !node->channel)
         return;
     if (part < 2) {
@@ -126,9 +127,9 @@ static void emit_kernel(const struct instance *node, FILE *out)
     fprintf(out, "\n  // %s:%u\n", node->place.file, node->place.line);
     for (size_t i = 0; i < node->port_count; i++) {
         const struct port *port = &node->ports[i];
-        fprintf(out, "  logic %s_%s_valid, %s_%s_ready;\n  logic [", node->name, port->name, node->name, port->name);
+        fprintf(out, "  logic %s__%s_valid, %s__%s_ready;\n  logic [", node->name, port->name, node->name, port->name);
         emit_width(port->record, out);
-        fprintf(out, "-1:0] %s_%s_data;\n", node->name, port->name);
+        fprintf(out, "-1:0] %s__%s_data;\n", node->name, port->name);
     }
     fprintf(out, "  logic %s_idle;\n  %s %s (\n      .clk(clk),\n      .rst(rst)", node->name, node->kernel->name,
             node->name);
@@ -147,7 +148,7 @@ static void emit_fifo(const struct stream *stream, FILE *out)
     const struct port *from = &stream->from->ports[stream->from_port], *to = &stream->to->ports[stream->to_port];
     fprintf(out, "\n  // %s:%u\n  stream_fifo #(\n      .WIDTH(", stream->place.file, stream->place.line);
     emit_width(from->record, out);
-    fprintf(out, "),\n      .DEPTH(%u)\n  ) %s_%s__%s_%s (\n      .clk(clk),\n      .rst(rst)", stream->depth,
+    fprintf(out, "),\n      .DEPTH(%u)\n  ) %s__%s__%s__%s (\n      .clk(clk),\n      .rst(rst)", stream->depth,
             stream->from->name, from->name, stream->to->name, to->name);
     for (unsigned part = 0; part < 3; part++) {
         fprintf(out, ",\n      .in_%s(", parts[part]);
