@@ -40,7 +40,8 @@ static const struct {
     {"rx_virtq.again:rx_events.again", 256},
     {"tx_used.again:tx_used_events.again", 256},
     {"rx_used.again:rx_used_events.again", 256},
-    /* What came behind a long packet goes round with it: more than wait in front of virtio_rx, or the circle is full. */
+    /* What came behind a long packet goes round with it: more than wait in front of virtio_rx, or the circle is full.
+     */
     {"virtio_rx.again:virtio_rx_merge.again", 8},
 };
 
