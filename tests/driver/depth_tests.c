@@ -40,6 +40,12 @@ static const struct {
     {"rx_virtq.again:rx_events.again", 256},
     {"tx_used.again:tx_used_events.again", 256},
     {"rx_used.again:rx_used_events.again", 256},
+    /* Credit goes back to the virtqueue kernels, which send the segments: four tokens of each queue (queue.h). */
+    {"virtio_tx_packet.credit:tx_events.credit", 512},
+    {"virtio_rx.credit:rx_events.credit", 512},
+    /* The same circle, once for each queue. */
+    {"virtio_tx_packet.fault:tx_events.fault", 128},
+    {"virtio_rx_used.fault:rx_events.fault", 128},
     /* What came behind a long packet goes round with it: more than wait in front of virtio_rx, or the circle is full.
      */
     {"virtio_rx.again:virtio_rx_merge.again", 8},
