@@ -12,11 +12,13 @@
 
 #define PAGE_BYTES 4096u
 
-uint32_t bus_random(const struct bus *bus, enum bus_use use, uint32_t below)
+uint32_t bus_random(struct bus *bus, enum bus_use use, uint32_t below)
 {
+    bool stalls = use == BUS_READ_STALLS || use == BUS_WRITE_STALLS || use == BUS_DATA_STALLS;
+    uint64_t number = stalls ? bus->cycle : bus->drawn[use]++;
     /* splitmix64, Steele, Lea, Flood 2014 */
     uint64_t value =
-        bus->settings.seed * UINT64_C(0xd1342543de82ef95) + (bus->cycle * 8 + use) * UINT64_C(0x9e3779b97f4a7c15);
+        bus->settings.seed * UINT64_C(0xd1342543de82ef95) + (number * 8 + use) * UINT64_C(0x9e3779b97f4a7c15);
     value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
     value ^= value >> 31;
@@ -121,6 +123,7 @@ void bus_close(struct bus *bus)
 
 void bus_reset(struct bus *bus)
 {
+    memset(bus->drawn, 0, sizeof bus->drawn);
     bus->read_count = bus->write_count = 0;
     bus->read_tokens = bus->write_tokens = 0;
     bus->offering_read = bus->offering_response = false;

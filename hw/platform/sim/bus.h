@@ -76,6 +76,7 @@ struct bus {
     void *moved_context;
     const char *prefix;
     uint64_t cycle;
+    uint64_t drawn[8]; /* at random, by use */
 
     struct rtl_pin araddr, arlen, arid, arvalid, arready, rdata, rid, rresp, rlast, rvalid, rready;
     struct rtl_pin awaddr, awlen, awid, awvalid, awready, wdata, wstrb, wlast, wvalid, wready, bid, bresp, bvalid,

@@ -3,13 +3,15 @@
 #ifndef CIPU_RTL_BUS_INTERNAL_H
 #define CIPU_RTL_BUS_INTERNAL_H
 
+#include <assert.h>
+
 #include "hw/platform/sim/bus.h"
 
 #define BUS_OKAY         0u
 #define BUS_DECODE_ERROR 3u
 
-/* What is drawn depends on the seed, the cycle and the use alone: modules that share a bus, or have it for themselves,
- * meet the same. */
+/* What is drawn for a transfer depends on the seed and on how many were drawn before, so not on cycles in which nothing
+ * happens; stalls depend on the cycle. Modules that share a bus, or have it for themselves, meet the same. */
 enum bus_use {
     BUS_READ_STALLS,
     BUS_READ_SPREAD,
@@ -17,9 +19,11 @@ enum bus_use {
     BUS_WRITE_STALLS,
     BUS_DATA_STALLS,
     BUS_WRITE_SPREAD,
-    BUS_WRITE_ORDER
+    BUS_WRITE_ORDER,
+    BUS_USES
 };
-uint32_t bus_random(const struct bus *bus, enum bus_use use, uint32_t below);
+static_assert(BUS_USES <= sizeof((struct bus *)0)->drawn / sizeof((struct bus *)0)->drawn[0], "one for each");
+uint32_t bus_random(struct bus *bus, enum bus_use use, uint32_t below);
 void bus_broken(struct bus *bus, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The rules that reads and writes share. */
