@@ -42,7 +42,7 @@ report() {
 in_the_card() {
     sed -n 's/^    \(\(nk\|stream_connect\)=.*mac_swap.*\)/\1/p' "$page" >"$folder/lines"
     [ "$(wc -l <"$folder/lines")" = 3 ] || return 1
-    { grep -v '^stream_connect=rewrite.out:egress.in:' hls/card.cfg && cat "$folder/lines"; } >"$folder/card.cfg"
+    { grep -v '^stream_connect=port.rx0:ingress.port0:' hls/card.cfg && cat "$folder/lines"; } >"$folder/card.cfg"
     "$bin/cipu-graph" --kernels hls --kernels docs/examples/kernel --check "$folder/card.cfg" | grep -F "$kernel"
 }
 
