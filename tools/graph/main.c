@@ -14,6 +14,8 @@ static const char usage[] =
     "  -n, --native FILE   write the native card's C source ('-' = standard output)\n"
     "  -r, --rtl FILE      write the graph's SystemVerilog module, NAME_graph\n"
     "  -d, --dot FILE      write a picture for Graphviz\n"
+    "  -v, --vitis DIR     write what AMD's tools need of the kernels: RTL kernels, scripts (never run with those "
+    "tools)\n"
     "      --copying       with --native: records are copied in and out, unwritten bytes become 0xA5\n"
     "      --open          streams may be left open: they lead to the shell's instance 'open'\n"
     "      --name NAME     the graph's name in what is written (default: the file's name)\n"
@@ -24,7 +26,7 @@ static const char usage[] =
     "Exit status: 0 good, 1 errors in the graph, 2 usage or a file that cannot be written.\n";
 
 struct options {
-    const char *card, *shell, *native, *rtl, *dot, *name;
+    const char *card, *shell, *native, *rtl, *dot, *vitis, *name;
     bool check, copying;
 };
 
@@ -37,6 +39,7 @@ static int parse(int argc, char **argv, struct graph *graph, struct options *opt
         {"native", required_argument, NULL, 'n'},
         {"rtl", required_argument, NULL, 'r'},
         {"dot", required_argument, NULL, 'd'},
+        {"vitis", required_argument, NULL, 'v'},
         {"copying", no_argument, NULL, OPTION_COPYING},
         {"name", required_argument, NULL, OPTION_NAME},
         {"open", no_argument, NULL, OPTION_OPEN},
@@ -45,7 +48,7 @@ static int parse(int argc, char **argv, struct graph *graph, struct options *opt
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    for (int option; (option = getopt_long(argc, argv, "cn:r:d:s:k:h", longs, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "cn:r:d:v:s:k:h", longs, NULL)) != -1;) {
         const char *argument = optarg;
         switch (option) {
         case 'c':
@@ -59,6 +62,9 @@ static int parse(int argc, char **argv, struct graph *graph, struct options *opt
             break;
         case 'd':
             options->dot = argument;
+            break;
+        case 'v':
+            options->vitis = argument;
             break;
         case OPTION_COPYING:
             options->copying = true;
@@ -151,6 +157,32 @@ static void emit_native_copying(const struct graph *graph, const char *name, FIL
     emit_native(graph, name, true, out);
 }
 
+/* The files for AMD's tools, in a folder that there is. */
+static bool write_vitis(const struct graph *graph, const char *name, const char *folder)
+{
+    static const struct {
+        const char *file;
+        emitter emit;
+    } files[] = {
+        {"kernels.sv", emit_vitis_modules}, {"package.tcl", emit_vitis_package}, {"link.cfg", emit_vitis_link}};
+    char path[4096];
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[i].file);
+        if (!write_file(graph, name, path, files[i].emit))
+            return false;
+    }
+    for (size_t i = 0; i < graph->kernel_count; i++) {
+        snprintf(path, sizeof path, "%s/%s.cfg", folder, graph->kernels[i]->name);
+        FILE *out = open_output(path);
+        if (!out)
+            return false;
+        emit_vitis_compile(graph->kernels[i], out);
+        if (!close_output(out, path))
+            return false;
+    }
+    return true;
+}
+
 static int write_all(const struct graph *graph, const struct options *options)
 {
     const struct {
@@ -167,6 +199,11 @@ static int write_all(const struct graph *graph, const struct options *options)
             continue;
         any = true;
         if (!write_file(graph, options->name, outputs[i].path, outputs[i].emit))
+            return 2;
+    }
+    if (options->vitis) {
+        any = true;
+        if (!write_vitis(graph, options->name, options->vitis))
             return 2;
     }
     if (options->check || !any)

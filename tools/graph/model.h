@@ -100,9 +100,13 @@ void graph_order(struct graph *graph);
 unsigned graph_cycles(const struct graph *graph,
                       FILE *out); /* prints loops made of kernels alone; returns their number */
 
-/* emit_native.c, emit_rtl.c, emit_dot.c */
+/* emit_native.c, emit_rtl.c, emit_dot.c, emit_vitis.c */
 void emit_native(const struct graph *graph, const char *name, bool copying, FILE *out);
 void emit_rtl(const struct graph *graph, const char *name, FILE *out);
 void emit_dot(const struct graph *graph, const char *name, FILE *out);
+void emit_vitis_modules(const struct graph *graph, const char *name, FILE *out);
+void emit_vitis_package(const struct graph *graph, const char *name, FILE *out);
+void emit_vitis_link(const struct graph *graph, const char *name, FILE *out);
+void emit_vitis_compile(const struct kernel *kernel, FILE *out);
 
 #endif

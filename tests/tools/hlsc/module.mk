@@ -7,5 +7,5 @@ $(eval $(call test,test_hlsc_kernels,tests/tools/hlsc/test_kernels.c $(HLSC_COMP
 $(eval $(call script_test,tests/tools/hlsc/test_refused.py,$(B)/bin/hlsc))
 $(eval $(call script_test,tests/tools/hlsc/test_random_kernels.py,$(B)/test/test_hlsc_kernels,release))
 $(eval $(call script_test,tests/tools/hlsc/test_rtl.py,$(B)/bin/hlsc,release))
-$(eval $(call script_test,tests/tools/hlsc/test_vitis.py,$(B)/bin/hlsc,release))
+$(eval $(call script_test,tests/tools/hlsc/test_vitis.py,$(B)/bin/hlsc $(B)/bin/cipu-graph build/gen/hw/cipu.sv,release))
 $(eval $(call script_test,tests/tools/hlsc/test_command.py,$(B)/bin/hlsc))
