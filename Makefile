@@ -186,8 +186,10 @@ area: setup ## estimate what the card costs on a chip, with yosys, into docs/are
 	$(Q)tools/area docs/area.md
 
 FUZZ_SECONDS ?= 600
-fuzz: setup ## fuzz each parser of foreign bytes (FUZZ_SECONDS=600 each, ONLY=pattern)
+FUZZ_KERNELS ?= 3000
+fuzz: setup ## fuzz each parser of foreign bytes (FUZZ_SECONDS=600 each, ONLY=pattern), and hlsc with FUZZ_KERNELS=3000 kernels
 	$(Q)tools/test-run --variants fuzz --fuzz-seconds $(FUZZ_SECONDS) $(if $(ONLY),--only '$(ONLY)')
+	$(if $(ONLY),,$(Q)COUNT=$(FUZZ_KERNELS) SEED=$$(date +%s) tools/test-run --variants release --only test_random_rtl)
 
 docs: setup ## make the pictures and tables in docs/
 	$(Q)+$(MAKE) --no-print-directory SETUP=0 $(B)/bin/cipu-graph $(B)/bin/cipu-card build/gen/hw/registers.md

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # time limit: 2400
-"""The modules of all kernels, of random kernels and of random designs against their references, bit by bit; yosys reads
-them too. Kernels may be named, also by their path."""
+"""The modules of all kernels and of random designs against their references, bit by bit; yosys reads those of kernels too.
+Kernels may be named, also by their path."""
 import concurrent.futures
 import glob
 import os
@@ -14,15 +14,13 @@ import tempfile
 TESTS = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "rtl")]
 import model
-import random_kernel
 
 B = os.environ.get("B", "build/release")
 RUNS = os.environ.get("RUNS", "6")
 SEED = os.environ.get("SEED", "1")
 RANDOM_DESIGNS = 8
-RANDOM_KERNELS = 5
-INTERVAL_MAX = "40"  # random kernels have long loops
-CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-I."]
+INTERVAL_MAX = model.INTERVAL_MAX
+CFLAGS = model.CFLAGS
 HERE = "tests/tools/hlsc"
 
 
@@ -36,14 +34,6 @@ def kernels():
     return dict(sorted(found.items(), key=lambda item: (item[0] != "parse", item[0])))
 
 
-def objects_of(folder, sources):
-    objects = []
-    for source in sources:
-        objects.append(os.path.join(folder, source.replace("/", "_") + ".o"))
-        model.run(["cc", *CFLAGS, "-c", source, "-o", objects[-1]])
-    return objects
-
-
 def run_bench(folder, what, *more):
     return model.run([os.path.join(folder, "bench"), what, SEED, RUNS, *more]).strip()
 
@@ -51,20 +41,19 @@ def run_bench(folder, what, *more):
 def directed_of(folder, name):
     """The records of a kernel's surroundings, where random ones do not get far."""
     source = f"{HERE}/directed/{name}.c"
-    return objects_of(folder, [source]) if os.path.exists(source) else []
+    return model.objects_of(folder, [source]) if os.path.exists(source) else []
 
 
 def test_kernel(folder, name, source, objects):
     model.run([f"{B}/bin/hlsc", "--quiet", "--interval", INTERVAL_MAX, "-o", folder, source])
     model.run(["yosys", "-q", "-p", f"read_verilog -sv {folder}/{name}.sv; hierarchy -check -top {name}; proc; "
                "check -assert"])
-    model.build(name, folder, [*directed_of(folder, name), *objects])
-    # A random kernel may have an output that nothing reaches.
+    model.build([name], folder, [*directed_of(folder, name), *objects])
     return run_bench(folder, source, *(["all"] if source.startswith("hls/") else []))
 
 
 def test_random(folder, number, objects):
-    model.build("random_design", folder, objects)
+    model.build(["random_design"], folder, objects)
     return run_bench(folder, str(number))
 
 
@@ -86,9 +75,7 @@ def random_designs(folder, maker):
 def start_jobs(pool, folder, wanted):
     """Futures with their names: each builds a bench and runs it."""
     runtime = model.build_runtime(folder)
-    llvm = model.run(["llvm-config-19", "--ldflags", "--libs"]).split()
-    kernel_objects = objects_of(folder, [f"{HERE}/rtl/kernel_reference.c", f"{HERE}/native.c", f"{HERE}/stimulus.c"])
-    kernel_objects += [f"{B}/lib/libhlsc-front.a", f"{B}/lib/libhlsc.a", *llvm, "-ldl", *runtime]
+    kernel_objects = model.kernel_objects(folder, B, runtime)
     jobs = {}
 
     def start(function, name, *arguments):
@@ -98,14 +85,10 @@ def start_jobs(pool, folder, wanted):
     sources = kernels()
     if wanted:
         sources = {os.path.basename(path).removesuffix(".c"): sources.get(path, path) for path in wanted}
-    else:
-        for number in range(int(SEED), int(SEED) + RANDOM_KERNELS):
-            source = random_kernel.write(folder, number)
-            sources[os.path.basename(source)[:-2]] = source
     for name, source in sources.items():
         start(test_kernel, name, name, source, kernel_objects)
     if not wanted:
-        objects = objects_of(folder, [f"{HERE}/rtl/random_design.c", f"{HERE}/rtl/random_reference.c"])
+        objects = model.objects_of(folder, [f"{HERE}/rtl/random_design.c", f"{HERE}/rtl/random_reference.c"])
         objects += [f"{B}/lib/libhlsc.a", *runtime]
         maker = os.path.join(folder, "random_verilog")
         model.run(["cc", *CFLAGS, f"{HERE}/rtl/random_verilog.c", objects[0], f"{B}/lib/libhlsc.a", "-o", maker])

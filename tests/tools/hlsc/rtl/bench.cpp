@@ -45,7 +45,7 @@ struct stream {
 class bench
 {
   public:
-    bench() : model(bench_open())
+    explicit bench(const bench_model &opened) : model(opened)
     {
         for (const bench_stream &port : model.streams)
             streams.push_back({port, false, false, record_bytes(port.bytes), {}, 50, 0, 0});
@@ -96,7 +96,7 @@ class bench
     void reset(bool directed)
     {
         *model.rst = 1;
-        bench_eval(); /* the first evaluation sees no edge */
+        model.eval(); /* the first evaluation sees no edge */
         for (stream &stream : streams) {
             stream.offered = false;
             stream.expected.clear();
@@ -121,9 +121,9 @@ class bench
     void clock()
     {
         *model.clk = 1;
-        bench_eval();
+        model.eval();
         *model.clk = 0;
-        bench_eval();
+        model.eval();
         cycles++;
     }
 
@@ -162,7 +162,7 @@ class bench
             if (stream.port.input)
                 *stream.port.valid = stream.offered;
         }
-        bench_eval();
+        model.eval();
         if (*model.active != 0)
             activate();
         check_ports();
@@ -253,6 +253,19 @@ class bench
     std::vector<stream> streams;
 };
 
+/* The module NAME of what is .../NAME.c; the only one, if there is but one. */
+static const bench_entry *find(const char *what)
+{
+    const char *slash = strrchr(what, '/'), *base = slash != nullptr ? slash + 1 : what;
+    for (const bench_entry &entry : bench_models) {
+        size_t length = strlen(entry.name);
+        if (bench_models.size() == 1 || (strncmp(base, entry.name, length) == 0 && strcmp(base + length, ".c") == 0))
+            return &entry;
+    }
+    printf("no module of %s\n", what);
+    return nullptr;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 4 && argc != 5)
@@ -261,7 +274,10 @@ int main(int argc, char **argv)
     if (!reference_open(argv[1], random_state))
         return 1;
     uint32_t runs = (uint32_t)strtoul(argv[3], nullptr, 0);
-    bench bench;
+    const bench_entry *entry = find(argv[1]);
+    if (entry == nullptr)
+        return 2;
+    bench bench(entry->open());
     for (uint32_t i = 0; i < runs; i++)
         bench.run(1000 + random_below(4000), i % 4 == 3, i % 2 == 1);
     printf("%llu activations in %llu cycles, %llu records out\n", (unsigned long long)bench.activations,

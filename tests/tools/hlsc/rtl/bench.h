@@ -19,10 +19,16 @@ struct bench_stream {
 struct bench_model {
     uint8_t *clk, *rst, *idle;
     const uint8_t *active; /* an activation begins */
+    void (*eval)();
     std::vector<bench_stream> streams;
 };
 
-bench_model bench_open();
-void bench_eval();
+struct bench_entry {
+    const char *name; /* the module's */
+    bench_model (*open)();
+};
+
+/* The modules of this program. */
+extern const std::vector<bench_entry> bench_models;
 
 #endif

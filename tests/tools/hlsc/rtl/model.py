@@ -5,6 +5,8 @@ import re
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-I."]
+INTERVAL_MAX = "40"  # random kernels have long loops
 ROOT = os.path.normpath(os.path.join(HERE, "../../../.."))
 
 
@@ -19,20 +21,33 @@ def model_glue(name, streams):
     """What bench.h asks of a model; streams are (name, "in" or "out", bytes)."""
     rows = []
     for stream, direction, size in streams:
-        room = f"&model.rootp->{name}__DOT__{stream}_room" if direction == "out" else "nullptr"
-        rows.append(f'        {{"{stream}", {str(direction == "in").lower()}, {size}, &model.{stream}_valid, '
-                    f"&model.{stream}_ready, &model.{stream}_data, {room}}},\n")
-    return f"""#include "V{name}.h"
-#include "V{name}___024root.h"
-#include "bench.h"
-static V{name} model;
-void bench_eval() {{ model.eval(); }}
-bench_model bench_open()
+        room = f"&model->rootp->{name}__DOT__{stream}_room" if direction == "out" else "nullptr"
+        rows.append(f'        {{"{stream}", {str(direction == "in").lower()}, {size}, &model->{stream}_valid, '
+                    f"&model->{stream}_ready, &model->{stream}_data, {room}}},\n")
+    return f"""
+static bench_model open_{name}()
 {{
-    return {{&model.clk, &model.rst, &model.idle, &model.rootp->{name}__DOT__active_0, {{
+    static V{name} *model = new V{name};
+    return {{&model->clk, &model->rst, &model->idle, &model->rootp->{name}__DOT__active_0, [] {{ model->eval(); }}, {{
 {"".join(rows)}    }}}};
 }}
 """
+
+
+def write_unit(folder, names):
+    """One C++ unit of the models in FOLDER/obj_NAME: their headers are read once."""
+    path = os.path.join(folder, "whole.cpp")
+    with open(path, "w", encoding="utf-8") as file:
+        for name in names:
+            sources = sorted(path for path in os.listdir(f"{folder}/obj_{name}") if path.endswith(".cpp"))
+            file.writelines(f'#include "obj_{name}/{source}"\n' for source in sources)
+            file.write(f'#include "V{name}.h"\n#include "V{name}___024root.h"\n')
+        file.write('#include "bench.h"\n')
+        for name in names:
+            file.write(model_glue(name, streams_of(os.path.join(folder, name + ".sv"))))
+        rows = "".join(f'{{"{name}", open_{name}}}, ' for name in names)
+        file.write(f"const std::vector<bench_entry> bench_models = {{{rows}}};\n")
+    return path
 
 
 def run(command):
@@ -58,16 +73,28 @@ def build_runtime(folder):
     return objects
 
 
-def build(name, folder, objects):
-    """FOLDER/NAME.sv becomes FOLDER/bench; Verilator's warnings are errors. `objects` hold a reference."""
+def objects_of(folder, sources):
+    objects = []
+    for source in sources:
+        objects.append(os.path.join(folder, source.replace("/", "_") + ".o"))
+        run(["cc", *CFLAGS, "-c", source, "-o", objects[-1]])
+    return objects
+
+
+def kernel_objects(folder, build_folder, runtime):
+    """What a bench needs beside its models to compare them with kernels as C."""
+    here = os.path.relpath(os.path.dirname(HERE), ROOT)
+    llvm = run(["llvm-config-19", "--ldflags", "--libs"]).split()
+    objects = objects_of(folder, [f"{here}/rtl/kernel_reference.c", f"{here}/native.c", f"{here}/stimulus.c"])
+    return [*objects, f"{build_folder}/lib/libhlsc-front.a", f"{build_folder}/lib/libhlsc.a", *llvm, "-ldl", *runtime]
+
+
+def build(names, folder, objects, compiler=("g++", "-O1")):
+    """FOLDER/NAME.sv, one or several, become FOLDER/bench; Verilator's warnings are errors. `objects` hold a reference."""
     include = os.path.join(verilator_root(), "include")
-    made = os.path.join(folder, "obj")
-    run(["verilator", "--cc", "-Wall", "--assert", "-DHLSC_CHECK", "--top-module", name,
-         "--Mdir", made, os.path.join(folder, name + ".sv")])
-    sources = sorted(path for path in os.listdir(made) if path.endswith(".cpp"))
-    whole = os.path.join(folder, "whole.cpp")
-    with open(whole, "w") as file:
-        file.writelines(f'#include "obj/{path}"\n' for path in sources)
-        file.write(model_glue(name, streams_of(os.path.join(folder, name + ".sv"))))
-    run(["g++", "-O1", "-w", "-I" + include, "-I" + include + "/vltstd", "-I" + HERE, "-I" + folder, "-I" + made, whole,
-         *objects, "-pthread", "-o", os.path.join(folder, "bench")])
+    for name in names:
+        run(["verilator", "--cc", "-Wall", "--assert", "-DHLSC_CHECK", "--top-module", name,
+             "--Mdir", os.path.join(folder, "obj_" + name), os.path.join(folder, name + ".sv")])
+    run([*compiler, "-w", "-I" + include, "-I" + include + "/vltstd", "-I" + HERE, "-I" + folder,
+         *(f"-I{folder}/obj_{name}" for name in names), write_unit(folder, names), *objects, "-pthread", "-o",
+         os.path.join(folder, "bench")])
