@@ -50,6 +50,17 @@ def has_program(interface):
     return "prog/xdp" in shown
 
 
+def packet_sockets(*interfaces):
+    """The inodes of the AF_PACKET sockets on each of them: a port that is opened anew has another one."""
+    indexes = {str(socket.if_nametoindex(interface)): interface for interface in interfaces}
+    found = {interface: set() for interface in interfaces}
+    with open("/proc/net/packet", encoding="ascii") as file:
+        for words in (line.split() for line in file.readlines()[1:]):
+            if words[4] in indexes:
+                found[indexes[words[4]]].add(words[8])
+    return found
+
+
 def eventually(condition, seconds=5):
     end = time.monotonic() + seconds
     while not condition():
@@ -205,9 +216,14 @@ def packet_ports(option, title):
             ip("link", "set", interface, "mtu", "9000")
         time.sleep(0.2)
         frames_pass(here, there, [9014, 60, 5000], f"{title}: a larger MTU is noticed")
+        before = packet_sockets(card_near, card_far)
         for interface in (near, far, card_near, card_far):
             ip("link", "set", interface, "mtu", "1500")
-        check(eventually(lambda: has_program(card_near) == (option != "")), f"{title}: and a smaller one")
+
+        def noticed():
+            now = packet_sockets(card_near, card_far)
+            return has_program(card_near) if option else all(now[i] and not now[i] & before[i] for i in now)
+        check(eventually(noticed), f"{title}: and a smaller one", f"{before} {packet_sockets(card_near, card_far)}")
         card.wait(0, LINK, 1)
         card.wait(1, LINK, 1)
         frames_pass(here, there, [1514, 60], f"{title}: frames pass after it")
