@@ -75,8 +75,8 @@ static void assert_runs(world_card open, const uint32_t *depths, uint32_t functi
     struct world *world = malloc(sizeof *world);
     world_open(world, open, depths, functions);
     bool arrived = world_run(world, packets);
-    for (size_t i = 0; !arrived && (i = world_blocked(world, i)) < world->graph.stream_count; i++)
-        print_message("stands still: %s\n", world->graph.streams[i].name);
+    if (!arrived)
+        world_tell(world);
     uint64_t punted = world->punted;
     world_close(world);
     free(world);

@@ -329,16 +329,47 @@ static void event(void *context, const struct event_entry *entry)
     fail_msg("event %u", entry->kind);
 }
 
-static bool done(const struct world *world)
+/* Of a function's packets: those that have left, those in the receiver's buffers, and those that found none at hand. */
+struct account {
+    uint16_t left, arrived, dropped;
+};
+
+static bool is_complete(const struct world_function *function, const struct account *account)
 {
-    for (uint16_t i = 1; i <= world->functions; i++) {
-        const struct world_function *function = &world->function[i];
-        const struct world_function *receiver = &world->function[receiver_of(world, i)];
-        if (function->wanted || load(receiver, RECEIVE + USED + VIRTQ_USED_INDEX) != function->sent ||
-            load(function, TRANSMIT + USED + VIRTQ_USED_INDEX) != function->sent)
-            return false;
+    return !function->wanted && account->left == function->sent &&
+           (uint16_t)(account->arrived + account->dropped) == function->sent;
+}
+
+static struct account account_of(const struct world *world, uint16_t number)
+{
+    const struct world_function *function = &world->function[number];
+    const struct world_function *receiver = &world->function[receiver_of(world, number)];
+    return (struct account){load(function, TRANSMIT + USED + VIRTQ_USED_INDEX),
+                            load(receiver, RECEIVE + USED + VIRTQ_USED_INDEX), 0};
+}
+
+/* Once the card stands still. */
+static struct account whole_account_of(const struct world *world, uint16_t number)
+{
+    struct account account = account_of(world, number);
+    struct command_entry read = {
+        .opcode = COMMAND_QUEUE_READ, .target = TARGET_RX, .index = 2u * receiver_of(world, number)};
+    struct queue_position position;
+    if (cipu_host_command(world->host, &read, 1) == 0) {
+        memcpy(&position, read.data, sizeof position);
+        account.dropped = (uint16_t)position.dropped;
     }
-    return true;
+    return account;
+}
+
+static bool done(const struct world *world, struct account (*account)(const struct world *world, uint16_t number))
+{
+    bool all = true;
+    for (uint16_t i = 1; all && i <= world->functions; i++) {
+        struct account found = account(world, i);
+        all = is_complete(&world->function[i], &found);
+    }
+    return all;
 }
 
 /* Another number whenever a record has moved in the card. */
@@ -361,7 +392,7 @@ bool world_run(struct world *world, uint32_t packets)
         bool moved = cipu_host_receive(world->host, PUNTS_A_LOOK, punted, event, world) != 0;
         for (uint16_t i = 1; i <= world->functions; i++)
             moved |= act(world, &world->function[i]);
-        if (done(world))
+        if (done(world, account_of))
             return true;
         now = moves(world);
         still = moved || now != before ? 0 : still + 1;
@@ -369,7 +400,7 @@ bool world_run(struct world *world, uint32_t packets)
         if (still)
             nanosleep(&millisecond, NULL);
     }
-    return false;
+    return world_blocked(world, 0) == world->graph.stream_count && done(world, whole_account_of);
 }
 
 size_t world_blocked(const struct world *world, size_t first)
@@ -378,4 +409,17 @@ size_t world_blocked(const struct world *world, size_t first)
     while (first < world->graph.stream_count && hls_fifo_used(&card->fifo[first]) == 0)
         first++;
     return first;
+}
+
+void world_tell(const struct world *world)
+{
+    for (size_t i = 0; (i = world_blocked(world, i)) < world->graph.stream_count; i++)
+        print_message("stands still: %s\n", world->graph.streams[i].name);
+    for (uint16_t i = 1; i <= world->functions; i++) {
+        const struct world_function *function = &world->function[i];
+        struct account found = account_of(world, i);
+        if (!is_complete(function, &found))
+            print_message("function %u: %u published, %u left, %u arrived, %u to come\n", i, function->sent, found.left,
+                          found.arrived, function->wanted);
+    }
 }

@@ -2,7 +2,9 @@
 /*
  * Traffic over all of the card's graph at once, for tests of its FIFOs: every function sends packets of all sizes to
  * the next one, or out of port 0, which a cable joins to port 1; some flows are not in the table, so their packets go
- * by way of the host. Nothing gets lost: whoever sends waits until there are buffers for it.
+ * by way of the host. Whoever sends waits until there are buffers for it; that the card has not fetched them yet is
+ * possible, and the only loss: it counts such packets.
+ * possible, and the only loss: it counts such packets.
  */
 #ifndef CIPU_TEST_DEPTH_WORLD_H
 #define CIPU_TEST_DEPTH_WORLD_H
@@ -40,6 +42,9 @@ void world_close(struct world *world);
 
 /* Every function sends `packets` packets. False = the card stands still although not all have arrived. */
 bool world_run(struct world *world, uint32_t packets);
+
+/* Tells which streams hold records and which functions' packets have not arrived. */
+void world_tell(const struct world *world);
 
 /* A stream that holds records now, from `first` on; stream_count = none. */
 size_t world_blocked(const struct world *world, size_t first);
