@@ -4,7 +4,6 @@
  * the next one, or out of port 0, which a cable joins to port 1; some flows are not in the table, so their packets go
  * by way of the host. Whoever sends waits until there are buffers for it; that the card has not fetched them yet is
  * possible, and the only loss: it counts such packets.
- * possible, and the only loss: it counts such packets.
  */
 #ifndef CIPU_TEST_DEPTH_WORLD_H
 #define CIPU_TEST_DEPTH_WORLD_H
