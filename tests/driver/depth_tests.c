@@ -70,7 +70,7 @@ static uint32_t *smallest(uint32_t smallest_depth)
     return depths;
 }
 
-static void assert_runs(world_card open, const uint32_t *depths, uint32_t functions, uint32_t packets)
+static void assert_runs(world_card open, const uint32_t *depths, uint16_t functions, uint32_t packets)
 {
     struct world *world = malloc(sizeof *world);
     world_open(world, open, depths, functions);

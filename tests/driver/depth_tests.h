@@ -8,7 +8,7 @@
 struct depth_job {
     world_card open;
     uint32_t smallest; /* depth of a FIFO that needs none in particular */
-    uint32_t functions;
+    uint16_t functions;
     uint32_t packets; /* of each */
 };
 

@@ -215,7 +215,7 @@ static void open_function(struct world *world, uint16_t number)
     offer_buffers(world, function, ENTRIES);
 }
 
-void world_open(struct world *world, world_card open, const uint32_t *depths, uint32_t functions)
+void world_open(struct world *world, world_card open, const uint32_t *depths, uint16_t functions)
 {
     static unsigned worlds;
     struct cipu_error error = {{0}};

@@ -27,7 +27,7 @@ struct world {
     struct cipu_host *host;
     char cable[64];
     uint64_t random;
-    uint32_t functions;
+    uint16_t functions;
     struct world_function function[WORLD_FUNCTIONS + 1]; /* by number */
     uint64_t punted;
 };
@@ -36,7 +36,7 @@ typedef int (*world_card)(const struct native_graph *graph, const char *rest, st
                           struct cipu_error *error);
 
 /* `depths` by stream of native_graph_card, NULL = the card's own. Stops the test when the card cannot be set up. */
-void world_open(struct world *world, world_card open, const uint32_t *depths, uint32_t functions);
+void world_open(struct world *world, world_card open, const uint32_t *depths, uint16_t functions);
 void world_close(struct world *world);
 
 /* Every function sends `packets` packets. False = the card stands still although not all have arrived. */

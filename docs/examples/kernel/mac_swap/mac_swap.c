@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Swaps the MAC addresses of every packet, so that it goes back to where it came from: the example of docs/kernels.md. */
+/* Swaps the MAC addresses of every packet, so that it goes back: the example of docs/kernels.md. */
 #include "hls/include/beat.h"
 #include "hls/include/hls.h"
 
