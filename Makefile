@@ -5,6 +5,7 @@
 #   $(eval $(call library,NAME,SOURCES[,EXTRA_CFLAGS]))          $(B)/lib/libNAME.a
 #   $(eval $(call program,NAME,SOURCES,LIBS[,LDLIBS]))           $(B)/bin/NAME
 #   $(eval $(call test,NAME,SOURCES,LIBS[,LDLIBS]))              $(B)/test/NAME: a cmocka program, run by `make test`
+#   $(eval $(call serial_test,...))                              the same of a program with one thread: not under TSan
 #   $(eval $(call script_test,PATH[,DEPS[,VARIANTS]]))           an executable that prints TAP, run by `make test`
 #   $(eval $(call fuzz,NAME,SOURCES,LIBS[,LDLIBS]))              $(B)/fuzz/NAME: a libFuzzer target
 #   $(eval $(call build_tool,NAME,SOURCES[,LDLIBS]))             build/gen/bin/NAME: a generator, the same for all variants
@@ -117,6 +118,13 @@ endef
 define test
 UNIT_TESTS += $(B)/test/$(strip $(1))
 $(call link_rule,$(B)/test/$(strip $(1)),$(2),$(3),$(4) -lcmocka)
+endef
+
+# One thread from beginning to end: TSan has nothing to find.
+define serial_test
+ifneq ($(VARIANT),tsan)
+$(call test,$(1),$(2),$(3),$(4))
+endif
 endef
 
 # Tests with guests are slow under the sanitizers: they run there only when VARIANTS says so.
