@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "hls/include/queue.h"
 #include "tests/hls/stream.h"
 
 struct directed {
@@ -41,6 +42,15 @@ static inline bool directed_get(struct directed_queue *queue, void *record, uint
         return false;
     memcpy(record, queue->record[queue->first++ % DIRECTED_QUEUE], bytes);
     return true;
+}
+
+/* An event of a queue, for the kernels that have one stream of them. */
+static inline void directed_put_event(struct directed_queue *events, uint32_t queue, uint8_t kind,
+                                      struct queue_event *event)
+{
+    event->queue = (uint16_t)queue;
+    event->kind = kind;
+    directed_put(events, event, sizeof *event);
 }
 
 #endif

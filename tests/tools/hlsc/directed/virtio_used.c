@@ -22,9 +22,7 @@ static bool chance(uint32_t percent)
 
 static void put(uint32_t queue, uint8_t kind, struct queue_event *event)
 {
-    event->queue = (uint16_t)queue;
-    event->kind = kind;
-    directed_put(&events, event, sizeof *event);
+    directed_put_event(&events, queue, kind, event);
 }
 
 static void command(uint32_t queue, uint16_t opcode, const void *data, size_t bytes)
