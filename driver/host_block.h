@@ -20,7 +20,8 @@ void cipu_host_block_release(struct cipu_host *host, uint32_t count);
 struct block_answer *cipu_host_block_answer(struct cipu_host *host);
 void cipu_host_block_send(struct cipu_host *host);
 
-/* An eventfd that becomes readable when the backend ring was written to. */
-int cipu_host_block_fd(const struct cipu_host *host);
+/* An eventfd that becomes readable when the backend ring was written to, once it was asked for: who polls the ring
+ * within the card's thread (cipu_card_attend) saves the signal. -1 when there can be none. */
+int cipu_host_block_fd(struct cipu_host *host);
 
 #endif

@@ -26,8 +26,8 @@ static const uint32_t ring_entries_log2[RING_COUNT] = {
     [RING_COMPLETION] = HOST_COMMAND_SLOTS_LOG2,
     [RING_PUNT] = 14, /* 655 packets of 1500 bytes, 72 of one source */
     [RING_INJECT] = 12,
-    [RING_EVENT] = 10,   /* 113 of one function */
-    [RING_BACKEND] = 16, /* four times BLOCK_TAGS: never overflows */
+    [RING_EVENT] = 10, /* 113 of one function */
+    [RING_BACKEND] = HOST_BACKEND_ENTRIES_LOG2,
     [RING_BLOCK] = 14,
 };
 

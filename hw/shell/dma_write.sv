@@ -8,7 +8,10 @@
 module dma_write #(
     parameter int CHANNELS = 16,
     parameter int BEATS = 16,  // buffered for a channel: a burst of 512 bytes needs nine
-    parameter int BURSTS = 64  // of a channel, on their way: 0.8 of one in a cycle, at 80 cycles for an answer
+    parameter int BURSTS = 64,  // of a channel, on their way: 0.8 of one in a cycle, at 80 cycles for an answer
+    // Channels whose data comes from memory: an error in a packet's last beat becomes an error of its done record. Each
+    // packet of theirs is one of the requests, too.
+    parameter logic [CHANNELS-1:0] MOVES = '0
 ) (
     input  logic                                       clk,
     input  logic                                       rst,
@@ -111,6 +114,34 @@ module dma_write #(
       assign enough[c] = {here, 6'd0} >= (BEAT + 7)'(reach);
       assign space[c] = held != (BEAT + 1)'(BEATS);
 
+      logic data_error, packet_taken;
+      if (MOVES[c]) begin : errors
+        cipu::beat_t beat;
+        logic spoilt, error_valid, error_ready;
+        assign beat = data_data[c*cipu::BEAT_BITS+:cipu::BEAT_BITS];
+        assign data_error = error_valid && spoilt;
+        stream_fifo #(
+            .WIDTH(1),
+            .DEPTH(2 * BURSTS)
+        ) packets (
+            .clk,
+            .rst,
+            .in_valid (data_valid[c] && data_ready[c] && beat.meta.last != 0),
+            .in_ready (error_ready),
+            .in_data  (beat.meta.error != 0),
+            .out_valid(error_valid),
+            .out_ready(packet_taken),
+            .out_data (spoilt)
+        );
+`ifdef VERILATOR
+        always_ff @(posedge clk)
+          assert (rst || !data_valid[c] || error_ready)
+          else $error("dma_write: more packets than bursts");
+`endif
+      end else begin : no_errors
+        assign data_error = 1'b0;
+      end
+
       dma_done #(
           .BURSTS(BURSTS)
       ) finish (
@@ -124,6 +155,8 @@ module dma_write #(
           .burst_function(burst_side[c*SIDE+1+:16]),
           .response_valid(bus_bvalid && 32'(bus_bid) == c),
           .response_error(bus_bresp != 2'b00),
+          .data_error,
+          .packet_taken,
           .done_valid(done_valid[c]),
           .done_ready(done_ready[c]),
           .done_data(done_data[c*cipu::DMA_DONE_BITS+:cipu::DMA_DONE_BITS]),
