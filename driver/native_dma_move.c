@@ -2,7 +2,7 @@
 /*
  * Moves: where a read channel's data stream goes straight to a write channel, no kernel sees the bytes, and what the
  * two channels do together is one copy from the gathered segments to the scattered ones. Packets of both are of equal
- * length; what a target has beyond its source becomes zeros and an error.
+ * length; what a target has beyond its source becomes zeros and an error. A target of no valid length takes no source.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -28,11 +28,12 @@ struct move_block {
     struct side source, target;
     struct hls_fifo *done;
     bool error;      /* of the packet */
+    bool begun;      /* its source was */
     bool source_end; /* the packet's last source segment was begun */
 };
 
-/* Takes the next request; false = there is none. */
-static bool next(struct side *side, struct hls_port *requests)
+/* Takes the next request; false = there is none. One of no valid length counts as `invalid_bytes` that are refused. */
+static bool next(struct side *side, struct hls_port *requests, uint32_t invalid_bytes)
 {
     while (!side->busy) {
         if (hls_at_limit(requests))
@@ -43,7 +44,7 @@ static bool next(struct side *side, struct hls_port *requests)
             continue; /* a guard's business */
         bool valid = side->current.length >= 1 && side->current.length <= SEGMENT_BYTES_MAX;
         side->refused = !valid || (side->current.flags & DMA_REFUSED);
-        side->current.length = valid ? side->current.length : 1;
+        side->current.length = valid ? side->current.length : invalid_bytes;
         side->busy = true;
     }
     return true;
@@ -89,7 +90,7 @@ static bool finish_source(struct move_block *move, struct hls_port *requests)
 {
     while (!move->source_end) {
         move->source.busy = false;
-        if (!next(&move->source, requests))
+        if (!next(&move->source, requests, 1))
             return false;
         move->source_end = (move->source.current.flags & DMA_LAST) != 0;
     }
@@ -101,13 +102,15 @@ enum progress { MOVED, WAITS, IS_FULL };
 static enum progress step(struct move_block *move, struct hls_port *sources, struct hls_port *targets,
                           struct hls_port *done, uint32_t *bytes)
 {
-    if (!next(&move->target, targets))
+    if (!next(&move->target, targets, 0))
         return WAITS;
     struct dma_request *to = &move->target.current;
+    move->error |= move->target.refused;
     if (to->length) {
         if (!move->source_end || move->source.busy) {
-            if (!next(&move->source, sources))
+            if (!next(&move->source, sources, 1))
                 return WAITS;
+            move->begun = true;
             move->source_end = (move->source.current.flags & DMA_LAST) != 0;
         }
         *bytes += copy_piece(move);
@@ -119,12 +122,12 @@ static enum progress step(struct move_block *move, struct hls_port *sources, str
     if (to->flags & DMA_LAST) {
         if (hls_at_limit(done))
             return IS_FULL;
-        if (!finish_source(move, sources))
+        if (move->begun && !finish_source(move, sources))
             return WAITS;
         struct dma_done *record = hls_slot(done, HLS_SLOT_BYTES(struct dma_done));
         *record = (struct dma_done){to->tag, to->function, move->error, {0}};
         done->index++;
-        move->error = move->source_end = move->source.busy = false;
+        move->error = move->source_end = move->source.busy = move->begun = false;
     }
     move->target.busy = false;
     return MOVED;
@@ -158,7 +161,7 @@ static unsigned run(void *context, struct native_activity *activity, unsigned bu
 static void reset(void *context)
 {
     struct move_block *move = context;
-    move->source.busy = move->target.busy = move->error = move->source_end = false;
+    move->source.busy = move->target.busy = move->error = move->source_end = move->begun = false;
 }
 
 static int create(struct native_card *card, size_t read, size_t write)
@@ -177,6 +180,9 @@ static int create(struct native_card *card, size_t read, size_t write)
     card->resets[read] = reset;
     card->tasks[read].run = card->tasks[write].run = run;
     card->tasks[read].context = card->tasks[write].context = move;
+    /* Whatever is done in the name of one of them concerns the other's neighbours, too. */
+    for (unsigned i = 0; i < NATIVE_WORDS; i++)
+        card->tasks[read].neighbours[i] = card->tasks[write].neighbours[i] |= card->tasks[read].neighbours[i];
     return 0;
 }
 

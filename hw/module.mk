@@ -62,7 +62,7 @@ $(eval $(call library,cipu-hw-sim,$(wildcard hw/platform/sim/*.c)))
 DMA_READ := round_robin stream_fifo dma_segment dma_collect dma_split dma_slots dma_gather dma_read
 DMA_WRITE := round_robin stream_fifo dma_segment dma_split dma_done dma_scatter dma_write
 $(eval $(call verilated,dma_read,dma_read,$(DMA_READ)))
-$(eval $(call verilated,dma_write,dma_write,$(DMA_WRITE),CHANNELS=24 MOVES=65536))
+$(eval $(call verilated,dma_write,dma_write,$(DMA_WRITE),CHANNELS=24 MOVES=16))
 $(eval $(call verilated,timer,timer,timer))
 CARD_MEMORY := round_robin stream_fifo memory_apply memory_fetch memory_store memory_home memory_port card_memory
 $(eval $(call verilated,card_memory,card_memory,$(CARD_MEMORY)))

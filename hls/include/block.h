@@ -132,7 +132,7 @@ struct block_context {
     uint16_t sq_id;     /* NVMe: as the guest numbers it */
     uint8_t format;     /* enum block_format */
     uint8_t generation; /* of the queue's setting */
-    uint8_t reserved[12];
+    uint8_t reserved[16];
 };
 
 /* From the decoders to block_context. `command.kind` is set but with BLOCK_WINDOW; raw = the second entry of a raw
@@ -186,7 +186,7 @@ struct block_completion {
     uint8_t silent;
     uint8_t generation;
     uint8_t window;
-    uint8_t reserved[3];
+    uint8_t reserved[7];
 };
 
 /* The tag's place in its queue is free again. */
@@ -220,6 +220,7 @@ struct nvme_queue_setting {
     uint8_t flags;       /* enum nvme_queue_flags */
     uint8_t threshold;   /* completion queues: interrupts are held back until so many entries wait; 0 = not */
     uint32_t delay;      /* completion queues: ... or so long, in BLOCK_TICK_NANOSECONDS; 0 = not held back */
+    uint8_t reserved[4];
 };
 
 enum nvme_queue_flags { NVME_QUEUE_ADMIN = 1 };

@@ -390,7 +390,7 @@ module card #(
 
   dma_write #(
       .CHANNELS(WRITE_CHANNELS),
-      .MOVES(24'h01_0000)
+      .MOVES(16)
   ) writer (
       .clk,
       .rst(core_rst),

@@ -9,9 +9,9 @@ module dma_write #(
     parameter int CHANNELS = 16,
     parameter int BEATS = 16,  // buffered for a channel: a burst of 512 bytes needs nine
     parameter int BURSTS = 64,  // of a channel, on their way: 0.8 of one in a cycle, at 80 cycles for an answer
-    // Channels whose data comes from memory: an error in a packet's last beat becomes an error of its done record. Each
-    // packet of theirs is one of the requests, too.
-    parameter logic [CHANNELS-1:0] MOVES = '0
+    // The channel whose data comes from memory, CHANNELS = none: an error in a packet's last beat becomes an error of its
+    // done record. Each of its packets is one of the requests, too.
+    parameter int MOVES = CHANNELS
 ) (
     input  logic                                       clk,
     input  logic                                       rst,
@@ -114,10 +114,16 @@ module dma_write #(
       assign enough[c] = {here, 6'd0} >= (BEAT + 7)'(reach);
       assign space[c] = held != (BEAT + 1)'(BEATS);
 
-      logic data_error, packet_taken;
-      if (MOVES[c]) begin : errors
+      logic data_error;
+      // verilator lint_off UNUSEDSIGNAL
+      logic packet_taken;
+      // verilator lint_on UNUSEDSIGNAL
+      if (c == MOVES) begin : errors
+        // verilator lint_off UNUSEDSIGNAL
         cipu::beat_t beat;
-        logic spoilt, error_valid, error_ready;
+        logic error_ready;
+        // verilator lint_on UNUSEDSIGNAL
+        logic spoilt, error_valid;
         assign beat = data_data[c*cipu::BEAT_BITS+:cipu::BEAT_BITS];
         assign data_error = error_valid && spoilt;
         stream_fifo #(
