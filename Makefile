@@ -152,7 +152,7 @@ build/gen/bin/$(strip $(1)): $(2)
 endef
 
 # The guest's kernel and initramfs, and a QEMU that speaks vfio-user: what tests with guests depend on.
-GUEST := build/guest/vmlinuz build/guest/initramfs.cpio
+GUEST := build/guest/vmlinuz build/guest/initramfs.cpio build/guest/storage.cpio
 QEMU := build/qemu/qemu-system-x86_64
 
 include $(wildcard hls/module.mk hw/module.mk driver/module.mk runtime/module.mk hw/kernels.mk tools/module.mk tests/module.mk)
