@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "hls/include/block.h"
+#include "hls/include/dma.h"
 #include "hls/include/nvme.h"
 
 #define NVME_QUEUE_ENTRIES_MAX 65536u
