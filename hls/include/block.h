@@ -186,7 +186,7 @@ struct block_completion {
     uint8_t silent;
     uint8_t generation;
     uint8_t window;
-    uint8_t reserved[3];
+    uint8_t reserved[7];
 };
 
 /* The tag's place in its queue is free again. */
