@@ -98,8 +98,8 @@ static void load(struct world *world, uint32_t commands)
             for (unsigned q = 1; q <= WORLD_QUEUES; q++) {
                 struct world_pair *pair = &controller->pairs[q];
                 unsigned slot = world_random(world, WORLD_COMMANDS);
-                if (pair->slots[slot].busy)
-                    continue;
+                while (pair->slots[slot].busy)
+                    look(world);
                 world_random_command(world, controller, pair, slot);
                 world_submit(world, controller, pair, slot);
             }

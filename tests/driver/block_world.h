@@ -11,7 +11,7 @@
 #include "driver/native.h"
 #include "hls/include/nvme.h"
 
-#define WORLD_GUEST_BYTES  (8u << 20)
+#define WORLD_GUEST_BYTES  (16u << 20)
 #define WORLD_VOLUME_BYTES (1u << 20)
 #define WORLD_QUEUES       4u /* I/O queue pairs of a controller */
 #define WORLD_ENTRIES      64u

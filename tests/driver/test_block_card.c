@@ -8,7 +8,7 @@
 
 #include "tests/driver/block_tests.h"
 
-static const struct block_test job = {"native:", 20000};
+static const struct block_test job = {"native:", 3000};
 
 static void test_random(void **state)
 {
