@@ -132,7 +132,7 @@ struct block_context {
     uint16_t sq_id;     /* NVMe: as the guest numbers it */
     uint8_t format;     /* enum block_format */
     uint8_t generation; /* of the queue's setting */
-    uint8_t reserved[12];
+    uint8_t reserved[16];
 };
 
 /* From the decoders to block_context. `command.kind` is set but with BLOCK_WINDOW; raw = the second entry of a raw
