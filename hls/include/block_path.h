@@ -14,14 +14,59 @@ struct block_finished {
     uint8_t reserved[2];
 };
 
+enum blk_pending_kind {
+    BLK_HEADER = 1, /* a chain, whose request header comes on the data channel */
+    BLK_BARE = 2,   /* a chain whose first descriptor does not hold a whole header */
+    BLK_WINDOW = 3, /* table = bus base, status = bytes; entry to complete behind all data */
+    BLK_ENTRY = 4,  /* entry to complete */
+};
+
+/* From virtio_blk to virtio_blk_header: what the bytes on the data channel are the header of. */
+struct blk_pending {
+    uint64_t table;  /* guest addresses */
+    uint64_t status; /* of the status byte */
+    uint32_t table_entries;
+    uint32_t readable; /* as in struct block_command */
+    uint32_t writable;
+    uint32_t volume;
+    uint16_t first; /* index of the first descriptor */
+    uint16_t queue;
+    uint16_t function;
+    uint16_t head;
+    uint8_t kind; /* enum blk_pending_kind */
+    uint8_t generation;
+    uint8_t reserved[6];
+    uint8_t entry[64]; /* WINDOW, ENTRY: the completion; else zeros */
+};
+
+/* From virtio_blk_used to virtio_blk: the chain's head may come again. */
+struct blk_freed {
+    uint16_t tag;
+    uint8_t generation; /* of the queue's setting */
+    uint8_t fault;      /* enum queue_fault */
+};
+
+static_assert(sizeof(struct blk_pending) == 112, "pending chain");
+static_assert(sizeof(struct blk_freed) == 4, "freed chain");
 static_assert(sizeof(struct block_submit) == 192, "block submit");
 static_assert(sizeof(struct block_issue) == 128, "block issue");
 static_assert(sizeof(struct block_job) == 128, "block job");
 static_assert(sizeof(struct block_pending) == 136, "block pending");
 static_assert(sizeof(struct block_finished) == 4, "block finished");
 
-/* virtio-blk's status byte, VIRTIO 1.2, 5.2.6. */
+/* virtio-blk, VIRTIO 1.2, 5.2.6: a request's header and its status byte. */
+struct virtio_blk_request {
+    uint32_t type;
+    uint32_t reserved;
+    uint64_t sector;
+};
+
+enum virtio_blk_type { VIRTIO_BLK_IN = 0, VIRTIO_BLK_OUT = 1, VIRTIO_BLK_FLUSH = 4 };
+
+#define VIRTIO_BLK_SECTOR  512u
 #define BLOCK_VIRTIO_IOERR 1u
+
+static_assert(sizeof(struct virtio_blk_request) == 16, "5.2.6");
 
 /* An answer moves data: in one direction, and not nothing. */
 HLS_INLINE bool block_moves(const struct block_job *job)

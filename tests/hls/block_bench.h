@@ -26,13 +26,17 @@
 #define BENCH_GUEST     5u              /* function of guest 0; the others follow */
 #define BENCH_HOST_BASE 0x4000000000ull /* bus address of the host's memory */
 
-enum bench_reader { READER_LIST = 0, READER_MORE = 1, READERS = 2 };
+enum bench_reader_name { READER_LIST = 0, READER_MORE = 1, READERS = 2 };
 
 /* A DMA read channel for requests of a packet each. */
-struct bench_reading {
-    struct dma_request request;
+struct bench_reader {
+    struct stream request, data;
+    struct dma_request now;
     uint32_t delivered;
     bool active;
+    uint64_t requests;
+    struct dma_request window; /* the last one */
+    uint32_t windows;
 };
 
 struct block_bench {
@@ -44,19 +48,31 @@ struct block_bench {
     struct block_done_state block_done;
 
     struct stream nvme, blk, submit, issue, answer, job, listed, moved, pending;
-    struct stream reads[READERS], data[READERS], source, target, notice, finished_disk;
+    struct stream source, target, notice, finished_disk;
+    struct bench_reader reader[READERS];
     struct stream entry, nvme_done, blk_done, window_done; /* what comes out */
 
     uint8_t *guest[BENCH_GUESTS];
     uint8_t *host;
-    struct bench_reading reading[READERS];
     struct dma_done done;
     bool answering;
-    struct dma_request windows[4]; /* the last of each channel: reads, more, source, target */
-    uint32_t window_count[4];
-    uint64_t requests[READERS], pieces;
+    struct dma_request window[2]; /* the last of source and target */
+    uint32_t windows[2];
+    uint64_t pieces;
     uint64_t random;
 };
+
+static inline void bench_reader_open(struct bench_reader *reader, uint32_t depth)
+{
+    stream_open(&reader->request, depth, sizeof(struct dma_request));
+    stream_open(&reader->data, depth, sizeof(struct beat));
+}
+
+static inline void bench_reader_close(struct bench_reader *reader)
+{
+    stream_close(&reader->request);
+    stream_close(&reader->data);
+}
 
 static inline struct block_bench *block_bench_new(uint64_t seed, uint32_t depth)
 {
@@ -77,10 +93,8 @@ static inline struct block_bench *block_bench_new(uint64_t seed, uint32_t depth)
     stream_open(&bench->listed, depth, sizeof(struct block_listed));
     stream_open(&bench->moved, depth, sizeof(struct dma_done));
     stream_open(&bench->pending, depth, sizeof(struct block_pending));
-    for (size_t i = 0; i < READERS; i++) {
-        stream_open(&bench->reads[i], depth, sizeof(struct dma_request));
-        stream_open(&bench->data[i], depth, sizeof(struct beat));
-    }
+    for (size_t i = 0; i < READERS; i++)
+        bench_reader_open(&bench->reader[i], depth);
     stream_open(&bench->source, depth, sizeof(struct dma_request));
     stream_open(&bench->target, depth, sizeof(struct dma_request));
     stream_open(&bench->notice, depth, sizeof(struct block_command));
@@ -94,12 +108,12 @@ static inline struct block_bench *block_bench_new(uint64_t seed, uint32_t depth)
 
 static inline void block_bench_free(struct block_bench *bench)
 {
-    struct stream *streams[] = {&bench->nvme,       &bench->blk,           &bench->submit,    &bench->issue,
-                                &bench->answer,     &bench->job,           &bench->listed,    &bench->moved,
-                                &bench->pending,    &bench->reads[0],      &bench->data[0],   &bench->reads[1],
-                                &bench->data[1],    &bench->source,        &bench->target,    &bench->notice,
-                                &bench->entry,      &bench->finished_disk, &bench->nvme_done, &bench->blk_done,
-                                &bench->window_done};
+    struct stream *streams[] = {
+        &bench->nvme,   &bench->blk,           &bench->submit,    &bench->issue,    &bench->answer,     &bench->job,
+        &bench->listed, &bench->moved,         &bench->pending,   &bench->source,   &bench->target,     &bench->notice,
+        &bench->entry,  &bench->finished_disk, &bench->nvme_done, &bench->blk_done, &bench->window_done};
+    for (size_t i = 0; i < READERS; i++)
+        bench_reader_close(&bench->reader[i]);
     for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
         stream_close(streams[i]);
     for (uint32_t i = 0; i < BENCH_GUESTS; i++)
@@ -125,46 +139,40 @@ static inline uint8_t *bench_at(struct block_bench *bench, const struct dma_requ
     return inside ? memory + address : NULL;
 }
 
-/* Windows that went out on a channel are no transfers. */
-static inline bool bench_window(struct block_bench *bench, uint32_t channel, const struct dma_request *request)
+static inline bool bench_read(struct block_bench *bench, struct bench_reader *reader)
 {
-    if (!(request->flags & DMA_WINDOW))
-        return false;
-    bench->windows[channel] = *request;
-    bench->window_count[channel]++;
-    return true;
-}
-
-static inline bool bench_read(struct block_bench *bench, uint32_t reader)
-{
-    struct bench_reading *reading = &bench->reading[reader];
-    if (!reading->active) {
-        if (!stream_get(&bench->reads[reader], &reading->request))
+    if (!reader->active) {
+        if (!stream_get(&reader->request, &reader->now))
             return false;
-        reading->active = !bench_window(bench, reader, &reading->request);
-        reading->delivered = 0;
-        bench->requests[reader] += reading->active;
-        assert_true(!reading->active || (reading->request.flags == DMA_LAST && reading->request.length <= 512));
+        reader->delivered = 0;
+        reader->active = !(reader->now.flags & DMA_WINDOW);
+        if (reader->active) {
+            reader->requests++;
+            assert_true(reader->now.flags == DMA_LAST && reader->now.length <= 512);
+        } else {
+            reader->window = reader->now;
+            reader->windows++;
+        }
         return true;
     }
     struct beat beat;
     memset(&beat, 0, sizeof beat);
-    uint32_t left = (uint32_t)reading->request.length - reading->delivered;
+    uint32_t left = (uint32_t)reader->now.length - reader->delivered;
     uint32_t bytes = left < BEAT_BYTES ? left : BEAT_BYTES;
-    const uint8_t *from = bench_at(bench, &reading->request);
+    const uint8_t *from = bench_at(bench, &reader->now);
     if (from)
-        memcpy(beat.data, from + reading->delivered, bytes);
+        memcpy(beat.data, from + reader->delivered, bytes);
     beat.meta.bytes = (uint8_t)bytes;
     beat.meta.last = bytes == left;
     beat.meta.error = beat.meta.last && !from;
-    if (reading->delivered == 0) {
-        beat.meta.length = (uint16_t)reading->request.length;
-        beat.meta.source_id = reading->request.tag;
+    if (reader->delivered == 0) {
+        beat.meta.length = (uint16_t)reader->now.length;
+        beat.meta.source_id = reader->now.tag;
     }
-    if (!stream_put(&bench->data[reader], &beat))
+    if (!stream_put(&reader->data, &beat))
         return false;
-    reading->delivered += bytes;
-    reading->active = !beat.meta.last;
+    reader->delivered += bytes;
+    reader->active = !beat.meta.last;
     return true;
 }
 
@@ -180,8 +188,11 @@ static inline bool bench_move(struct block_bench *bench)
         return false;
     assert_true(stream_get(&bench->target, &to));
     assert_int_equal(from.flags & DMA_WINDOW, to.flags & DMA_WINDOW);
-    if (bench_window(bench, 2, &from)) {
-        bench_window(bench, 3, &to);
+    if (from.flags & DMA_WINDOW) {
+        bench->window[0] = from;
+        bench->window[1] = to;
+        bench->windows[0]++;
+        bench->windows[1]++;
         return true;
     }
     assert_int_equal(from.length, to.length);
@@ -248,11 +259,11 @@ static inline bool bench_post(struct block_bench *bench)
 static inline bool bench_list(struct block_bench *bench)
 {
     BENCH_IN(job, job);
-    BENCH_OUT(request, reads[READER_LIST]);
+    BENCH_OUT(request, reader[READER_LIST].request);
     BENCH_OUT(out, listed);
     int ran = block_list(&bench->block_list, &job, &request, &out);
     BENCH_IN_END(job, job);
-    BENCH_OUT_END(request, reads[READER_LIST]);
+    BENCH_OUT_END(request, reader[READER_LIST].request);
     BENCH_OUT_END(out, listed);
     return ran;
 }
@@ -260,17 +271,17 @@ static inline bool bench_list(struct block_bench *bench)
 static inline bool bench_walk(struct block_bench *bench)
 {
     BENCH_IN(job, listed);
-    BENCH_IN(list, data[READER_LIST]);
-    BENCH_IN(more_data, data[READER_MORE]);
-    BENCH_OUT(more, reads[READER_MORE]);
+    BENCH_IN(list, reader[READER_LIST].data);
+    BENCH_IN(more_data, reader[READER_MORE].data);
+    BENCH_OUT(more, reader[READER_MORE].request);
     BENCH_OUT(source, source);
     BENCH_OUT(target, target);
     BENCH_OUT(pending, pending);
     int ran = block_walk(&bench->block_walk, &job, &list, &more_data, &more, &source, &target, &pending);
     BENCH_IN_END(job, listed);
-    BENCH_IN_END(list, data[READER_LIST]);
-    BENCH_IN_END(more_data, data[READER_MORE]);
-    BENCH_OUT_END(more, reads[READER_MORE]);
+    BENCH_IN_END(list, reader[READER_LIST].data);
+    BENCH_IN_END(more_data, reader[READER_MORE].data);
+    BENCH_OUT_END(more, reader[READER_MORE].request);
     BENCH_OUT_END(source, source);
     BENCH_OUT_END(target, target);
     BENCH_OUT_END(pending, pending);
@@ -315,9 +326,9 @@ static inline bool bench_part(struct block_bench *bench, uint32_t part)
     case 5:
         return bench_done(bench);
     case 6:
-        return bench_read(bench, READER_LIST);
+        return bench_read(bench, &bench->reader[READER_LIST]);
     case 7:
-        return bench_read(bench, READER_MORE);
+        return bench_read(bench, &bench->reader[READER_MORE]);
     default:
         return bench_move(bench);
     }

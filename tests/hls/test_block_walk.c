@@ -269,7 +269,7 @@ static void costs_little(void **context)
     layout->context.pointer0 = data_page(layout);
     run_one(layout);
     assert_int_equal(layout->bench->pieces, 1);
-    assert_int_equal(layout->bench->requests[READER_LIST] + layout->bench->requests[READER_MORE], 0);
+    assert_int_equal(layout->bench->reader[READER_LIST].requests + layout->bench->reader[READER_MORE].requests, 0);
 
     /* 64 KiB in pages that follow one another: one piece, one read. */
     begin(layout, BLOCK_PRP, 1);
@@ -282,8 +282,8 @@ static void costs_little(void **context)
     }
     run_one(layout);
     assert_int_equal(layout->bench->pieces, 2);
-    assert_int_equal(layout->bench->requests[READER_LIST], 1);
-    assert_int_equal(layout->bench->requests[READER_MORE], 0);
+    assert_int_equal(layout->bench->reader[READER_LIST].requests, 1);
+    assert_int_equal(layout->bench->reader[READER_MORE].requests, 0);
 
     /* 1 MiB at one place: pieces of 64 KiB. */
     begin(layout, BLOCK_SGL, 1);
