@@ -71,13 +71,14 @@ struct block_command {
     uint16_t tag;
     uint16_t function;
     uint16_t queue;
-    uint32_t flags;        /* enum block_command_flags */
-    uint32_t volume;       /* COMMAND: of the namespace's setting */
-    uint64_t offset;       /* COMMAND: bytes from the volume's beginning */
-    uint32_t length;       /* COMMAND: bytes */
-    uint32_t stamp;        /* card time of the doorbell that announced it: the low half of nanoseconds */
-    uint16_t identifier;   /* NVMe: command identifier; virtio: the chain's head */
-    uint16_t status;       /* MOVED: as in struct block_answer; 0 = all bytes were moved */
+    uint32_t flags;      /* enum block_command_flags */
+    uint32_t volume;     /* COMMAND: of the namespace's setting */
+    uint64_t offset;     /* COMMAND: bytes from the volume's beginning */
+    uint32_t length;     /* COMMAND: bytes */
+    uint32_t stamp;      /* card time of the doorbell that announced it: the low half of nanoseconds; 0 = there was none
+                            (NVMe shadow doorbells) */
+    uint16_t identifier; /* NVMe: command identifier; virtio: the chain's head */
+    uint16_t status;     /* MOVED: as in struct block_answer; 0 = all bytes were moved */
     uint32_t namespace_id; /* NVMe */
     uint32_t readable;     /* virtio: device-readable bytes of the chain, with the request header */
     uint32_t writable;     /* virtio: device-writable bytes of the chain, without the status byte */
@@ -128,11 +129,12 @@ struct block_context {
     uint16_t completion; /* NVMe: the completion queue; virtio: the same as queue */
     uint16_t identifier;
     uint16_t sq_head;   /* NVMe: head of the submission queue when this one was taken out */
-    uint16_t sequence;  /* NVMe: commands of the queue before this one, free running */
     uint16_t sq_id;     /* NVMe: as the guest numbers it */
     uint8_t format;     /* enum block_format */
     uint8_t generation; /* of the queue's setting */
-    uint8_t reserved[12];
+    uint8_t reserved[2];
+    uint32_t sequence; /* NVMe: commands of the block queue before this one, free running, also over QUEUE_SET */
+    uint8_t reserved2[12];
 };
 
 /* From the decoders to block_context. `command.kind` is set but with BLOCK_WINDOW; raw = the second entry of a raw
@@ -174,6 +176,7 @@ struct block_completion {
     uint64_t result;
     uint64_t status_address; /* virtio */
     uint32_t written;        /* virtio */
+    uint32_t sequence;
     uint16_t status;
     uint16_t tag;
     uint16_t function;
@@ -181,19 +184,18 @@ struct block_completion {
     uint16_t completion;
     uint16_t identifier;
     uint16_t sq_head;
-    uint16_t sequence;
     uint16_t sq_id;
     uint8_t silent;
     uint8_t generation;
     uint8_t window;
-    uint8_t reserved[3];
+    uint8_t reserved[5];
 };
 
 /* The tag's place in its queue is free again. */
 struct block_free {
     uint16_t tag;
     uint8_t generation; /* of the queue's setting */
-    uint8_t reserved;
+    uint8_t silent;     /* NVMe: nothing was written to the completion queue: its room is free as well */
 };
 
 /* COMMAND_NAMESPACE_SET, TARGET_NVME_SQ: index = function * BLOCK_NAMESPACES + namespace id - 1. Reads, writes and
@@ -206,7 +208,13 @@ struct namespace_setting {
     uint8_t reserved[34];
 };
 
-/* COMMAND_QUEUE_SET, TARGET_NVME_SQ: index = block queue. TARGET_NVME_CQ: the same record for a completion queue. */
+/*
+ * COMMAND_QUEUE_SET, TARGET_NVME_CQ: index = block queue of a completion queue. TARGET_NVME_SQ: of a submission queue;
+ * as nvme_queue keeps account of the room in completion queues, it has to have the completion queue's setting before,
+ * with NVME_QUEUE_COMPLETION. So the host sends a completion queue's setting twice, and ends it twice: with QUEUE_STOP
+ * to TARGET_NVME_SQ with argument = NVME_QUEUE_COMPLETION, when all its submission queues have stopped, and to
+ * TARGET_NVME_CQ.
+ */
 struct nvme_queue_setting {
     uint64_t address; /* guest address, page aligned, contiguous */
     uint64_t shadow;  /* guest address of its shadow doorbell; 0 = none */
@@ -222,7 +230,11 @@ struct nvme_queue_setting {
     uint32_t delay;      /* completion queues: ... or so long, in BLOCK_TICK_NANOSECONDS; 0 = not held back */
 };
 
-enum nvme_queue_flags { NVME_QUEUE_ADMIN = 1 };
+enum nvme_queue_flags {
+    NVME_QUEUE_ADMIN = 1,
+    NVME_QUEUE_COMPLETION = 2, /* TARGET_NVME_SQ: this is a completion queue's setting */
+    NVME_QUEUE_SHADOW = 4,     /* TARGET_NVME_SQ: the queue runs; nothing but `shadow` and `event` is taken over */
+};
 
 /* COMMAND_VOLUME_SET, TARGET_BLOCK: index = volume. Rates of 0 = unlimited. */
 struct volume_setting {
