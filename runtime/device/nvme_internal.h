@@ -135,6 +135,7 @@ struct nvme_controller {
     uint16_t base;   /* block queue of the admin queue */
     uint16_t queues; /* I/O queue pairs */
     bool map_doorbells;
+    bool has_queues;
     int doorbell_fd;
     off_t doorbell_offset;
     struct pci_config config;
@@ -167,6 +168,7 @@ struct nvme_controller {
     pthread_mutex_t queue_lock; /* the queues and what the card is told of them */
     bool queues_live;
     uint16_t generation;
+    _Atomic uint16_t sq_generation[BLOCK_CONTROLLER_QUEUES], cq_generation[BLOCK_CONTROLLER_QUEUES]; /* as set */
     struct nvme_queue sq[BLOCK_CONTROLLER_QUEUES], cq[BLOCK_CONTROLLER_QUEUES];
     uint64_t shadow, event; /* pages of shadow doorbells and EventIdx; 0 = none */
 
@@ -185,8 +187,8 @@ struct nvme_controller {
     /* the worker's, listed by others */
     _Atomic uint64_t commands, errors;
     uint64_t error_count, media_errors;
-    struct nvme_error_entry error_log[NVME_ERROR_ENTRIES]; /* newest at (error_count - 1) % entries; errors_lock */
-    pthread_mutex_t errors_lock;
+    struct nvme_error_entry error_log[NVME_ERROR_ENTRIES]; /* newest at (error_count - 1) % entries */
+
     uint64_t created_at; /* CLOCK_MONOTONIC, milliseconds */
     uint64_t starts, unsafe_stops;
     unsigned self_tests; /* results that are valid, newest first */
@@ -270,9 +272,11 @@ uint16_t nvme_sanitize(struct nvme_request *request);
 uint16_t nvme_reserve(struct nvme_request *request);
 uint16_t nvme_reservation_report(struct nvme_request *request);
 void nvme_features_reset(struct nvme_controller *controller);
-void nvme_features_temperature(struct nvme_controller *controller);
+bool nvme_feature_exists(unsigned identifier);
+bool nvme_feature_by_namespace(unsigned identifier);
 uint8_t nvme_critical_warning(const struct nvme_controller *controller);
 void nvme_log_error(struct nvme_request *request, uint16_t status);
+void nvme_sanitize_status(struct nvme_controller *controller, struct nvme_sanitize_log *log);
 void nvme_fill_effects(const struct nvme_controller *controller, struct nvme_effects_log *log);
 uint16_t nvme_admin_supported(const struct nvme_controller *controller); /* OACS */
 
@@ -298,10 +302,20 @@ struct nvme_namespace *nvme_namespace_find(struct nvme_subsystem *subsystem, uin
 bool nvme_namespace_is_attached(const struct nvme_controller *controller, uint32_t nsid);
 struct nvme_host nvme_host_of(const struct nvme_controller *controller);
 unsigned nvme_access_of(const struct nvme_controller *controller, const struct nvme_namespace *namespace);
-/* Without: tells the engine and waits until no command that is not allowed any more is under way. */
+/* Without, but with subsystem.reserving: tells the engine, and waits until no command that is not allowed any more is
+ * under way. */
 void nvme_access_update(struct nvme_subsystem *subsystem, uint32_t nsid);
-int nvme_card_namespaces_set(struct nvme_controller *controller); /* all that are attached */
+int nvme_card_namespaces_set(struct nvme_controller *controller);               /* all of them */
+int nvme_card_namespace_set(struct nvme_controller *controller, uint32_t nsid); /* with subsystem.lock held */
 uint16_t nvme_ana_status(const struct nvme_controller *controller, uint32_t group);
 void nvme_subsystem_leave(struct nvme_controller *controller);
+/* As nvme_namespace_attach and _detach, with subsystem.reserving held. */
+int nvme_attach(struct nvme_controller *controller, uint32_t nsid, struct cipu_error *error);
+int nvme_detach(struct nvme_controller *controller, uint32_t nsid);
+
+/* nvme_reserve.c: reservations that outlive the daemon; with subsystem.reserving held */
+bool nvme_can_persist(const struct nvme_subsystem *subsystem);
+uint16_t nvme_reservation_store(struct nvme_subsystem *subsystem, uint32_t nsid);
+void nvme_reservation_load(struct nvme_namespace *namespace);
 
 #endif

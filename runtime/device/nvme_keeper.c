@@ -66,6 +66,7 @@ static void do_start(struct nvme_controller *controller)
     nvme_wait_idle(controller);
     guest_memory_expose(controller->memory, master);
     nvme_features_reset(controller);
+    nvme_events_reset(controller);
     nvme_accept(controller, true);
     int result = nvme_card_namespaces_set(controller);
     if (!result)

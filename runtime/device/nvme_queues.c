@@ -62,13 +62,21 @@ static void set_coalescing(const struct nvme_controller *controller, const struc
     setting->delay = time * COALESCE_UNIT / BLOCK_TICK_NANOSECONDS;
 }
 
-static int queue_command(struct nvme_controller *controller, uint16_t opcode, uint8_t target, unsigned queue,
-                         const struct nvme_queue_setting *setting)
+static int queue_set(struct nvme_controller *controller, uint8_t target, unsigned queue,
+                     const struct nvme_queue_setting *setting)
 {
     struct command_entry command = {
-        .opcode = opcode, .target = target, .index = nvme_controller_queue(controller, queue)};
-    if (setting)
-        memcpy(command.data, setting, sizeof *setting);
+        .opcode = COMMAND_QUEUE_SET, .target = target, .index = nvme_controller_queue(controller, queue)};
+    memcpy(command.data, setting, sizeof *setting);
+    return cipu_host_command(controller->host, &command, 1);
+}
+
+static int queue_stop(struct nvme_controller *controller, uint8_t target, unsigned queue, uint32_t argument)
+{
+    struct command_entry command = {.opcode = COMMAND_QUEUE_STOP,
+                                    .target = target,
+                                    .index = nvme_controller_queue(controller, queue),
+                                    .argument = argument};
     return cipu_host_command(controller->host, &command, 1);
 }
 
@@ -83,7 +91,7 @@ static struct nvme_queue_setting describe(struct nvme_controller *controller, un
                                        .base = controller->base,
                                        .completion = (uint16_t)nvme_controller_queue(controller, from->completion),
                                        .vector = NVME_NO_VECTOR,
-                                       .generation = ++controller->generation,
+                                       .generation = controller->generation,
                                        .flags = queue == 0 ? NVME_QUEUE_ADMIN : 0};
 }
 
@@ -94,7 +102,7 @@ static void clear_doorbell(struct nvme_controller *controller, unsigned word)
         cipu_card_doorbell_word(controller->card, DOORBELL_NVME + controller->base, word, 0);
 }
 
-static int card_set_cq(struct nvme_controller *controller, unsigned queue)
+static struct nvme_queue_setting describe_cq(struct nvme_controller *controller, unsigned queue)
 {
     const struct nvme_queue *from = &controller->cq[queue];
     struct nvme_queue_setting setting = describe(controller, queue, from);
@@ -102,15 +110,28 @@ static int card_set_cq(struct nvme_controller *controller, unsigned queue)
     if (from->vector != NVME_NO_VECTOR)
         setting.vector = (uint16_t)(VECTOR_BLOCK + nvme_controller_queue(controller, queue));
     set_coalescing(controller, from, &setting);
-    set_vector(controller, queue, from->vector);
-    return queue_command(controller, COMMAND_QUEUE_SET, TARGET_NVME_CQ, queue, &setting);
+    return setting;
+}
+
+/* Told twice: to whom writes completions, and to whom keeps account of the room for them (hls/include/block.h). */
+static int card_set_cq(struct nvme_controller *controller, unsigned queue)
+{
+    controller->cq_generation[queue] = ++controller->generation;
+    struct nvme_queue_setting setting = describe_cq(controller, queue);
+    set_vector(controller, queue, controller->cq[queue].vector);
+    int result = queue_set(controller, TARGET_NVME_CQ, queue, &setting);
+    setting.flags |= NVME_QUEUE_COMPLETION;
+    if (!result)
+        result = queue_set(controller, TARGET_NVME_SQ, queue, &setting);
+    return result;
 }
 
 static int card_set_sq(struct nvme_controller *controller, unsigned queue)
 {
+    controller->sq_generation[queue] = ++controller->generation;
     const struct nvme_queue_setting setting = describe(controller, queue, &controller->sq[queue]);
     controller->rung &= ~(1u << queue);
-    int result = queue_command(controller, COMMAND_QUEUE_SET, TARGET_NVME_SQ, queue, &setting);
+    int result = queue_set(controller, TARGET_NVME_SQ, queue, &setting);
     if (!result) {
         clear_doorbell(controller, 2 * queue);
         clear_doorbell(controller, 2 * queue + 1);
@@ -121,7 +142,7 @@ static int card_set_sq(struct nvme_controller *controller, unsigned queue)
 static int card_stop_sq(struct nvme_controller *controller, unsigned queue, bool silent)
 {
     block_queue_drain(controller->engine, nvme_controller_queue(controller, queue), NVME_ABORT_SQ_DELETED, silent);
-    int result = queue_command(controller, COMMAND_QUEUE_STOP, TARGET_NVME_SQ, queue, NULL);
+    int result = queue_stop(controller, TARGET_NVME_SQ, queue, 0);
     if (!result)
         controller->sq[queue] = (struct nvme_queue){0};
     return result;
@@ -129,7 +150,9 @@ static int card_stop_sq(struct nvme_controller *controller, unsigned queue, bool
 
 static int card_stop_cq(struct nvme_controller *controller, unsigned queue)
 {
-    int result = queue_command(controller, COMMAND_QUEUE_STOP, TARGET_NVME_CQ, queue, NULL);
+    int result = queue_stop(controller, TARGET_NVME_SQ, queue, NVME_QUEUE_COMPLETION);
+    int written = queue_stop(controller, TARGET_NVME_CQ, queue, 0);
+    result = result ? result : written;
     set_vector(controller, queue, NVME_NO_VECTOR);
     if (!result)
         controller->cq[queue] = (struct nvme_queue){0};
@@ -203,8 +226,9 @@ static bool valid_id(const struct nvme_controller *controller, unsigned queue)
     return queue >= 1 && queue <= controller->queues;
 }
 
-/* Shadow doorbells lie as the doorbells do; what an earlier life of the driver left in them counts for nothing. */
-static uint16_t set_shadow(struct nvme_controller *controller, struct nvme_queue *queue, unsigned word)
+/* Shadow doorbells lie as the doorbells do; what an earlier life of the driver left in those of a queue that is new
+ * counts for nothing. */
+static uint16_t set_shadow(struct nvme_controller *controller, struct nvme_queue *queue, unsigned word, bool clear)
 {
     const uint32_t zero = 0;
     queue->shadow = queue->event = 0;
@@ -212,8 +236,8 @@ static uint16_t set_shadow(struct nvme_controller *controller, struct nvme_queue
         return NVME_SUCCESS;
     queue->shadow = controller->shadow + (uint64_t)DOORBELL_BYTES * word;
     queue->event = controller->event + (uint64_t)DOORBELL_BYTES * word;
-    return guest_memory_write(controller->memory, queue->shadow, &zero, sizeof zero) ||
-                   guest_memory_write(controller->memory, queue->event, &zero, sizeof zero)
+    return clear && (guest_memory_write(controller->memory, queue->shadow, &zero, sizeof zero) ||
+                     guest_memory_write(controller->memory, queue->event, &zero, sizeof zero))
                ? NVME_DATA_TRANSFER_ERROR
                : NVME_SUCCESS;
 }
@@ -253,7 +277,7 @@ static uint16_t create_cq(struct nvme_request *request)
     *created = (struct nvme_queue){.entries = (command->dword10 >> 16) + 1,
                                    .address = command->prp1,
                                    .vector = interrupts ? vector : NVME_NO_VECTOR};
-    status = set_shadow(controller, created, 2 * queue + 1);
+    status = set_shadow(controller, created, 2 * queue + 1, true);
     if (!status && card_set_cq(controller, queue))
         status = NVME_INTERNAL_ERROR;
     created->exists = !status;
@@ -281,7 +305,7 @@ static uint16_t create_sq(struct nvme_request *request)
     struct nvme_queue *created = &controller->sq[queue];
     *created = (struct nvme_queue){
         .entries = (command->dword10 >> 16) + 1, .address = command->prp1, .completion = (uint16_t)completion};
-    status = set_shadow(controller, created, 2 * queue);
+    status = set_shadow(controller, created, 2 * queue, true);
     if (!status && card_set_sq(controller, queue))
         status = NVME_INTERNAL_ERROR;
     created->exists = !status;
@@ -313,32 +337,29 @@ static uint16_t delete_sq(struct nvme_request *request)
     return result ? NVME_INTERNAL_ERROR : NVME_SUCCESS;
 }
 
-/* The card sets up anew, with the shadow, a pair that nobody used yet. */
+/* Of queues that run. One whose doorbell was never written is as new. */
 static uint16_t add_shadow(struct nvme_controller *controller, unsigned queue)
 {
+    bool fresh = !(controller->rung >> queue & 1);
     uint16_t status = NVME_SUCCESS;
-    struct nvme_queue sq = controller->sq[queue], cq = controller->cq[queue];
-    if (sq.exists && card_stop_sq(controller, queue, false))
-        return NVME_INTERNAL_ERROR;
-    if (cq.exists) {
-        if (card_stop_cq(controller, queue))
-            return NVME_INTERNAL_ERROR;
-        status = set_shadow(controller, &cq, 2 * queue + 1);
-        controller->cq[queue] = cq;
-        if (card_set_cq(controller, queue))
+    if (controller->cq[queue].exists) {
+        status = set_shadow(controller, &controller->cq[queue], 2 * queue + 1, fresh);
+        struct nvme_queue_setting setting = describe_cq(controller, queue);
+        setting.flags |= NVME_QUEUE_COMPLETION | NVME_QUEUE_SHADOW;
+        if (!status && queue_set(controller, TARGET_NVME_SQ, queue, &setting))
             status = NVME_INTERNAL_ERROR;
     }
-    if (sq.exists && !status) {
-        status = set_shadow(controller, &sq, 2 * queue);
-        controller->sq[queue] = sq;
-        if (card_set_sq(controller, queue))
+    if (controller->sq[queue].exists && !status) {
+        status = set_shadow(controller, &controller->sq[queue], 2 * queue, fresh);
+        struct nvme_queue_setting setting = describe(controller, queue, &controller->sq[queue]);
+        setting.flags |= NVME_QUEUE_SHADOW;
+        if (!status && queue_set(controller, TARGET_NVME_SQ, queue, &setting))
             status = NVME_INTERNAL_ERROR;
     }
     return status;
 }
 
-/* Base 5.8. Drivers make their queues first and send this before they use them: a queue that is in use cannot learn of
- * its shadow any more, for the card may be ahead of what a shadow says. */
+/* Base 5.8. Drivers send it after they have made their queues. */
 static uint16_t doorbell_buffer(struct nvme_request *request)
 {
     struct nvme_controller *controller = request->controller;
@@ -347,8 +368,6 @@ static uint16_t doorbell_buffer(struct nvme_request *request)
         return nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION(24, 0));
     if (command->prp2 % NVME_PAGE_BYTES || command->prp2 == 0)
         return nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION(32, 0));
-    if (controller->rung & ~1u)
-        return NVME_SEQUENCE_ERROR;
     if (!card_sees(controller, command->prp1, NVME_PAGE_BYTES, "the shadow doorbell buffer") ||
         !card_sees(controller, command->prp2, NVME_PAGE_BYTES, "the EventIdx buffer"))
         return NVME_DATA_TRANSFER_ERROR;

@@ -78,6 +78,7 @@ enum nvme_admin_opcode { /* Base figure 138 */
 /* Status code type << 8 | status code, beyond enum nvme_status: Base figures 95, 97 and 98, NVM figure 17. */
 enum nvme_more_status {
     NVME_ABORT_SANITIZE_FAILED = 0x01c,
+    NVME_OPERATION_DENIED = 0x015,
     NVME_SANITIZE_IN_PROGRESS = 0x01d,
     NVME_HOST_IDENTIFIER_FORMAT = 0x018,
     NVME_COMMAND_SET_INVALID = 0x02c,
@@ -109,6 +110,7 @@ enum nvme_more_status {
     NVME_CONTROLLER_LIST_INVALID = 0x11c,
     NVME_ANA_GROUP_IDENTIFIER = 0x124,
     NVME_CONFLICTING_ATTRIBUTES = 0x180,
+    NVME_INVALID_PROTECTION = 0x181,
     NVME_WRITE_TO_READ_ONLY = 0x182,
     NVME_COMMAND_SIZE_LIMIT = 0x183,
     NVME_WRITE_FAULT = 0x280,
