@@ -116,7 +116,7 @@ module card #(
   localparam int TIMERS = 2;
   localparam int PORTS = cipu::CARD_PORTS;
   localparam int MEMORY_PORTS = 4;
-  localparam int INTERRUPT_PORTS = 4;
+  localparam int INTERRUPT_PORTS = 5;
 
   logic quiesce, reset_request, reset_busy, settings_pending;
   // The clock is the platform's business.
