@@ -146,6 +146,7 @@ HLS_INLINE void nvme_queue_head(struct nvme_queue_output *output, struct nvme_qu
     uint32_t value = nvme_queue_shadow_value(event);
     bool good = nvme_queue_release(room, value);
     output->token = 1;
+    output->wake = room->armed != room->head; /* those that wait did so for a doorbell that does not come now */
     row->head_step = nvme_queue_no_news(row->head_step);
     if (!good && row->head_step == SHADOW_QUIET && !room->rung)
         nvme_queue_bad_doorbell(output, event->completion, row->function, value,
