@@ -46,6 +46,35 @@ struct blk_freed {
     uint8_t fault;      /* enum queue_fault */
 };
 
+enum qos_event_kind {
+    QOS_ISSUE = 1,    /* a command comes */
+    QOS_COMMAND = 2,  /* issue.raw = struct command_entry */
+    QOS_TICK = 3,     /* now */
+    QOS_FINISHED = 4, /* tag: the command is over */
+    QOS_TOKEN = 5,    /* volume: something of it waits, and it is its turn */
+    QOS_MARK = 6,     /* the end of a round of tokens */
+};
+
+/* The one input of qos. */
+struct qos_event {
+    struct block_issue issue;
+    uint32_t now; /* as in struct timer_tick */
+    uint16_t volume;
+    uint16_t tag;
+    uint8_t kind; /* enum qos_event_kind */
+    uint8_t reserved[7];
+};
+
+/* From qos to qos_events. On `again` each volume that waits has one, and a round that is under way its mark: depth
+ * 2048. On `wake` one begins a round: depth 4. */
+struct qos_token {
+    uint16_t volume;
+    uint8_t kind; /* enum qos_event_kind */
+    uint8_t reserved;
+};
+
+static_assert(sizeof(struct qos_event) == 144, "qos event");
+static_assert(sizeof(struct qos_token) == 4, "qos token");
 static_assert(sizeof(struct blk_pending) == 112, "pending chain");
 static_assert(sizeof(struct blk_freed) == 4, "freed chain");
 static_assert(sizeof(struct block_submit) == 192, "block submit");
