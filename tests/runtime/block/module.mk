@@ -3,3 +3,4 @@
 FAKE_CARD := tests/runtime/block/fake_card.c driver/error.c
 $(eval $(call test,test-block-engine,tests/runtime/block/test_engine.c $(FAKE_CARD),cipu-block,-luring))
 $(eval $(call serial_test,test-block-backends,tests/runtime/block/test_backends.c driver/error.c,cipu-block,-luring))
+$(eval $(call serial_test,test-block-disk-crash,tests/runtime/block/test_disk_crash.c driver/error.c,cipu-block,-luring))
