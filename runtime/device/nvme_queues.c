@@ -169,37 +169,10 @@ static bool card_sees(struct nvme_controller *controller, uint64_t address, uint
     return false;
 }
 
-int nvme_queues_start(struct nvme_controller *controller)
-{
-    pthread_mutex_lock(&controller->queue_lock);
-    pthread_mutex_lock(&controller->lock);
-    controller->cq[0] = (struct nvme_queue){
-        .exists = true, .entries = (controller->aqa >> 16) + 1, .address = controller->acq, .vector = 0};
-    controller->sq[0] =
-        (struct nvme_queue){.exists = true, .entries = (controller->aqa & 0xfff) + 1, .address = controller->asq};
-    pthread_mutex_unlock(&controller->lock);
-    controller->shadow = controller->event = 0;
-    controller->queues_live = true;
-    int result = 0;
-    if (!card_sees(controller, controller->asq, controller->sq[0].entries * sizeof(struct nvme_command),
-                   "the admin submission queue") ||
-        !card_sees(controller, controller->acq, controller->cq[0].entries * sizeof(struct nvme_completion),
-                   "the admin completion queue"))
-        result = -EFAULT;
-    if (!result)
-        result = card_set_cq(controller, 0);
-    if (!result)
-        result = card_set_sq(controller, 0);
-    pthread_mutex_unlock(&controller->queue_lock);
-    return result;
-}
-
-/* The admin queues last. Stopping what the card never had is no harm. */
-bool nvme_queues_stop(struct nvme_controller *controller)
+/* The admin queues last. */
+static bool stop_all(struct nvme_controller *controller)
 {
     bool stopped = true;
-    pthread_mutex_lock(&controller->queue_lock);
-    controller->queues_live = false;
     for (unsigned i = controller->queues + 1u; i-- > 0;)
         if (controller->sq[i].exists && card_stop_sq(controller, i, true))
             stopped = false;
@@ -207,6 +180,38 @@ bool nvme_queues_stop(struct nvme_controller *controller)
         if (controller->cq[i].exists && card_stop_cq(controller, i))
             stopped = false;
     controller->shadow = controller->event = 0;
+    return stopped;
+}
+
+static int start_admin(struct nvme_controller *controller)
+{
+    struct nvme_queue *sq = &controller->sq[0], *cq = &controller->cq[0];
+    pthread_mutex_lock(&controller->lock);
+    *cq = (struct nvme_queue){.exists = true, .entries = (controller->aqa >> 16) + 1, .address = controller->acq};
+    *sq = (struct nvme_queue){.exists = true, .entries = (controller->aqa & 0xfff) + 1, .address = controller->asq};
+    pthread_mutex_unlock(&controller->lock);
+    if (!card_sees(controller, sq->address, sq->entries * sizeof(struct nvme_command), "the admin submission queue") ||
+        !card_sees(controller, cq->address, cq->entries * sizeof(struct nvme_completion), "the admin completion queue"))
+        return -EFAULT;
+    int result = card_set_cq(controller, 0);
+    return result ? result : card_set_sq(controller, 0);
+}
+
+/* What the card did not stop at the last reset it has to stop now. */
+int nvme_queues_start(struct nvme_controller *controller)
+{
+    pthread_mutex_lock(&controller->queue_lock);
+    int result = stop_all(controller) ? start_admin(controller) : -EBUSY;
+    controller->queues_live = result == 0;
+    pthread_mutex_unlock(&controller->queue_lock);
+    return result;
+}
+
+bool nvme_queues_stop(struct nvme_controller *controller)
+{
+    pthread_mutex_lock(&controller->queue_lock);
+    controller->queues_live = false;
+    bool stopped = stop_all(controller);
     pthread_mutex_unlock(&controller->queue_lock);
     return stopped;
 }
