@@ -7,3 +7,4 @@ $(foreach name,virtio_net_traffic virtio_net_control virtio_pci,$(eval $(call te
 $(eval $(call test,test-guest-memory,tests/runtime/device/test_guest_memory.c,cipu-device cipu-driver,-lpcap))
 $(foreach name,nvme_controller,$(eval $(call test,test-$(subst _,-,$(name)), \
     tests/runtime/device/test_$(name).c tests/runtime/device/nvme_bench.c,cipu-device cipu-driver,-lpcap)))
+$(eval $(call serial_test,test-nvme-reservation,tests/runtime/device/test_nvme_reservation.c,cipu-device cipu-driver,-lpcap))
