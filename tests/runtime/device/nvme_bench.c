@@ -206,11 +206,13 @@ void block_volume_unlisten(struct block_volume *volume, struct volume_listener *
     *link = listener->next;
 }
 
-void block_volume_latency(const struct block_volume *volume, uint8_t operation, struct volume_latency *latency)
+void block_volume_statistics(const struct block_volume *volume, struct volume_statistics *statistics)
 {
-    memset(latency, 0, sizeof *latency);
-    latency->count = volume->operations[operation];
-    latency->bytes = latency->count * 4096;
+    memset(statistics, 0, sizeof *statistics);
+    for (unsigned i = 0; i < VOLUME_OPERATIONS; i++) {
+        statistics->operations[i] = volume->operations[i];
+        statistics->bytes[i] = volume->operations[i] * UINT64_C(4096);
+    }
 }
 
 /* ---- the card ---- */
@@ -491,6 +493,7 @@ void bench_volume(struct block_volume *volume, unsigned number)
     volume->bytes = calloc(1, BENCH_VOLUME_BYTES);
     snprintf(volume->info.settings.name, sizeof volume->info.settings.name, "volume-%u", number);
     volume->info.settings.block_bytes = 512;
+    volume->info.settings.bytes = BENCH_VOLUME_BYTES;
     for (unsigned i = 0; i < 16; i++)
         volume->info.settings.uuid[i] = (uint8_t)(16 * (number + 1) + i);
     volume->info.backend = (struct backend_info){
