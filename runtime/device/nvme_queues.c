@@ -197,11 +197,10 @@ static int start_admin(struct nvme_controller *controller)
     return result ? result : card_set_sq(controller, 0);
 }
 
-/* What the card did not stop at the last reset it has to stop now. */
 int nvme_queues_start(struct nvme_controller *controller)
 {
     pthread_mutex_lock(&controller->queue_lock);
-    int result = stop_all(controller) ? start_admin(controller) : -EBUSY;
+    int result = start_admin(controller);
     controller->queues_live = result == 0;
     pthread_mutex_unlock(&controller->queue_lock);
     return result;
@@ -247,17 +246,26 @@ static uint16_t set_shadow(struct nvme_controller *controller, struct nvme_queue
                : NVME_SUCCESS;
 }
 
-static uint16_t check_ring(struct nvme_request *request, uint32_t entry_bytes, bool contiguous)
+static uint32_t configuration(struct nvme_controller *controller)
+{
+    pthread_mutex_lock(&controller->lock);
+    uint32_t cc = controller->cc;
+    pthread_mutex_unlock(&controller->lock);
+    return cc;
+}
+
+/* `expected`, `found`: log2 of an entry's bytes, as the driver has set it in CC: Base figure 46. */
+static uint16_t check_ring(struct nvme_request *request, uint32_t expected, uint32_t found, bool contiguous)
 {
     struct nvme_controller *controller = request->controller;
     uint32_t entries = (request->command.dword10 >> 16) + 1;
-    if (entries < 2 || entries > NVME_ENTRIES_MAX)
+    if (entries < 2 || entries > NVME_ENTRIES_MAX || found != expected)
         return nvme_refuse(request, NVME_INVALID_QUEUE_SIZE, NVME_LOCATION(42, 0));
     if (!contiguous)
         return nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION(44, 0));
     if (request->command.prp1 % NVME_PAGE_BYTES)
         return nvme_refuse(request, NVME_PRP_OFFSET, NVME_LOCATION(24, 0));
-    if (!card_sees(controller, request->command.prp1, (uint64_t)entries * entry_bytes, "a queue"))
+    if (!card_sees(controller, request->command.prp1, (uint64_t)entries << expected, "a queue"))
         return nvme_refuse(request, NVME_DATA_TRANSFER_ERROR, NVME_LOCATION(24, 0));
     return NVME_SUCCESS;
 }
@@ -271,7 +279,8 @@ static uint16_t create_cq(struct nvme_request *request)
     bool interrupts = command->dword11 & CQ_INTERRUPTS;
     if (!valid_id(controller, queue) || controller->cq[queue].exists)
         return nvme_refuse(request, NVME_INVALID_QUEUE_ID, NVME_LOCATION(40, 0));
-    uint16_t status = check_ring(request, sizeof(struct nvme_completion), command->dword11 & CQ_CONTIGUOUS);
+    uint16_t status =
+        check_ring(request, 4, NVME_CC_IOCQES(configuration(controller)), command->dword11 & CQ_CONTIGUOUS);
     if (status)
         return status;
     if (command->dword11 & 0xfffcu)
@@ -300,7 +309,8 @@ static uint16_t create_sq(struct nvme_request *request)
         return nvme_refuse(request, NVME_INVALID_QUEUE_ID, NVME_LOCATION(46, 0));
     if (completion > controller->queues || !controller->cq[completion].exists)
         return nvme_refuse(request, NVME_INVALID_CQ, NVME_LOCATION(46, 0));
-    uint16_t status = check_ring(request, sizeof(struct nvme_command), command->dword11 & SQ_CONTIGUOUS);
+    uint16_t status =
+        check_ring(request, 6, NVME_CC_IOSQES(configuration(controller)), command->dword11 & SQ_CONTIGUOUS);
     if (status)
         return status;
     if (command->dword11 & 0xffffu & ~(SQ_CONTIGUOUS | SQ_PRIORITY))

@@ -16,6 +16,7 @@ int bench_vectors[CARD_VECTORS];
 uint32_t bench_doorbells[DOORBELL_PAGES][64];
 unsigned bench_doorbell_writes;
 bool bench_card_dead;
+unsigned bench_drain_ms, bench_mapped_pieces;
 
 struct sent {
     bool used;
@@ -70,6 +71,7 @@ int block_queue_drain(struct block_engine *engine, unsigned queue, uint16_t stat
     (void)queue;
     (void)status;
     (void)silent;
+    usleep(1000 * bench_drain_ms);
     return 0;
 }
 
@@ -325,6 +327,7 @@ int cipu_card_dma_map(struct cipu_card *card, int fd, off_t offset, uint64_t iov
     (void)length;
     (void)protection;
     (void)error;
+    bench_mapped_pieces++;
     return 0;
 }
 
@@ -333,6 +336,7 @@ int cipu_card_dma_unmap(struct cipu_card *card, uint64_t iova, uint64_t length)
     (void)card;
     (void)iova;
     (void)length;
+    bench_mapped_pieces--;
     return 0;
 }
 
@@ -529,6 +533,7 @@ int bench_setup(void **state)
     for (unsigned i = 0; i < CARD_VECTORS; i++)
         bench_vectors[i] = -1;
     bench_card_dead = false;
+    bench_drain_ms = 0;
     bench_doorbell_writes = 0;
     memset(bench_namespaces, 0, sizeof bench_namespaces);
     bench_make_subsystem(bench, NULL, NULL);
@@ -565,6 +570,7 @@ int bench_teardown(void **state)
     }
     for (unsigned i = 0; i < BLOCK_QUEUES; i++)
         assert_true(!owners[i].ops && !bench_sq[i].set && !bench_cq[i].set && !bench_room[i].set);
+    assert_int_equal(bench_mapped_pieces, 0);
     close(bench->memory_fd);
     free(bench);
     return 0;

@@ -91,7 +91,9 @@ extern struct window_setting bench_windows[2][CARD_FUNCTIONS];
 extern int bench_vectors[CARD_VECTORS];
 extern uint32_t bench_doorbells[DOORBELL_PAGES][64];
 extern unsigned bench_doorbell_writes;
-extern bool bench_card_dead; /* commands time out */
+extern bool bench_card_dead;         /* commands time out */
+extern unsigned bench_drain_ms;      /* how long a drain takes, as with a disk that stalls */
+extern unsigned bench_mapped_pieces; /* of guests' memory in the card */
 uint16_t bench_base(const struct nvme_controller *controller);
 
 void bench_create_pair(struct nvme_controller *controller, unsigned queue);

@@ -2,6 +2,7 @@
 /* Registers, enabling and disabling, queues: what a driver does first, and last. */
 #include <errno.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/runtime/device/nvme_bench.h"
@@ -200,6 +201,19 @@ static void test_queue_commands(void **state)
     assert_false(bench_sq[base + 2].set || bench_cq[base + 2].set || bench_room[base + 2].set);
 }
 
+/* The sizes of entries are set before the queues are made. */
+static void test_entry_sizes(void **state)
+{
+    struct nvme_controller *controller = ((struct bench *)*state)->controllers[0];
+    const struct nvme_command cq = {
+        .opcode = NVME_ADMIN_CREATE_CQ, .prp1 = 0x10000, .dword10 = 63u << 16 | 1, .dword11 = 1};
+    bench_enable(controller);
+    bench_set_register(controller, NVME_REG_CC, 0x00060001, 4);
+    assert_int_equal(bench_status(controller, 0, &cq, NULL, 0), NVME_INVALID_QUEUE_SIZE);
+    bench_set_register(controller, NVME_REG_CC, 0x00460001, 4);
+    assert_int_equal(bench_status(controller, 0, &cq, NULL, 0), NVME_SUCCESS);
+}
+
 /* Submission queues may share a completion queue, and that a vector. */
 static void test_shared_vector(void **state)
 {
@@ -388,17 +402,52 @@ static void test_abort(void **state)
     assert_int_equal(answer.status, NVME_ABORT_REQUESTED);
 }
 
-/* A card that answers nothing: the guest's reset is over in time, and the controller says that it is broken. */
+/* A card that answers nothing: it sees no guest any more until it has stopped what it had. */
 static void test_dead_card(void **state)
 {
     struct nvme_controller *controller = ((struct bench *)*state)->controllers[0];
+    const uint16_t master = 6;
     bench_enable(controller);
+    assert_int_equal(bench_mapped_pieces, 1);
     bench_card_dead = true;
     nvme_ops.reset(controller);
     assert_int_equal(bench_register(controller, NVME_REG_CSTS, 4), 0);
+    assert_int_equal(nvme_ops.region_write(controller, DEVICE_REGION_CONFIG, 4, &master, 2), 0);
+    assert_int_equal(bench_mapped_pieces, 0);
+    bench_set_register(controller, NVME_REG_AQA, 0x001f001f, 4);
+    bench_set_register(controller, NVME_REG_CC, 0x00460001, 4);
+    assert_true(bench_wait_status(controller, ~0u, NVME_CSTS_FATAL));
+    assert_int_equal(bench_mapped_pieces, 0);
     bench_card_dead = false;
     nvme_ops.reset(controller);
     bench_enable(controller);
+    assert_int_equal(bench_mapped_pieces, 1);
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+/* A reset is over before its client gives up, whatever the disk does; the memory is the guest's again. */
+static void test_slow_drain(void **state)
+{
+    struct nvme_controller *controller = ((struct bench *)*state)->controllers[0];
+    const uint16_t master = 6;
+    bench_enable(controller);
+    bench_create_pair(controller, 1);
+    bench_drain_ms = 3000;
+    uint64_t begin = now_ms();
+    nvme_ops.reset(controller);
+    assert_true(now_ms() - begin < 4000);
+    assert_int_equal(bench_mapped_pieces, 0);
+    assert_int_equal(nvme_ops.region_write(controller, DEVICE_REGION_CONFIG, 4, &master, 2), 0);
+    assert_int_equal(bench_mapped_pieces, 0);
+    bench_drain_ms = 0;
+    bench_enable(controller);
+    assert_int_equal(bench_mapped_pieces, 1);
 }
 
 static void test_disconnect(void **state)
@@ -446,6 +495,7 @@ int main(void)
         BENCHED(test_doorbells),
         BENCHED(test_card_events),
         BENCHED(test_queue_commands),
+        BENCHED(test_entry_sizes),
         BENCHED(test_shared_vector),
         BENCHED(test_shadow_doorbells),
         BENCHED(test_shadow_of_used_queue),
@@ -455,6 +505,7 @@ int main(void)
         BENCHED(test_delete_with_commands),
         BENCHED(test_abort),
         BENCHED(test_dead_card),
+        BENCHED(test_slow_drain),
         BENCHED(test_disconnect),
         BENCHED(test_settings),
     };
