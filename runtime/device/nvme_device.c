@@ -267,10 +267,9 @@ static int region_read(void *device, unsigned region, uint64_t offset, void *dat
 /* Without bus mastering the card sees nothing of the guest; a controller that is enabled starts when it comes. */
 static void follow_bus_master(struct nvme_controller *controller)
 {
-    bool master = pci_config_bus_master(&controller->config);
-    guest_memory_expose(controller->memory, master);
     pthread_mutex_lock(&controller->lock);
-    controller->bus_master = master;
+    controller->bus_master = pci_config_bus_master(&controller->config);
+    nvme_show_memory(controller);
     pthread_cond_broadcast(&controller->changed);
     pthread_mutex_unlock(&controller->lock);
 }

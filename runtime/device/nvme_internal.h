@@ -148,6 +148,7 @@ struct nvme_controller {
     enum nvme_life life;
     bool stop_asked, shutdown_asked, quit;
     bool bus_master;
+    bool hidden; /* the card has queues that it did not stop: it may not see the guest */
     pthread_t keeper, worker;
     bool has_keeper, has_worker;
 
@@ -238,8 +239,11 @@ uint16_t nvme_final_status(uint16_t status); /* with do-not-retry where trying a
 int nvme_keeper_start(struct nvme_controller *controller);
 void nvme_keeper_stop(struct nvme_controller *controller);
 void nvme_fatal(struct nvme_controller *controller); /* without the lock */
-/* Asks for a stop and waits for it, at most as long as a client waits for a reset. True when it is over. */
-bool nvme_stop_and_wait(struct nvme_controller *controller);
+/* What the card sees of the guest follows from bus mastering and `hidden`. */
+void nvme_show_memory(struct nvme_controller *controller);
+/* Asks for a stop and waits for it, at most as long as a client waits for a reset. If it is not over then, the card at
+ * least does not see the guest any more. */
+void nvme_stop_and_wait(struct nvme_controller *controller);
 
 /* nvme_registers.c; the frontend's thread */
 int nvme_register_read(struct nvme_controller *controller, uint64_t offset, void *data, size_t bytes);

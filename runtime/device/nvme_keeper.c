@@ -32,16 +32,27 @@ static bool can_start(const struct nvme_controller *controller)
            !controller->csts;
 }
 
-/* A card that does not stop a queue loses sight of the guest. */
-static void stop(struct nvme_controller *controller)
+void nvme_show_memory(struct nvme_controller *controller)
+{
+    guest_memory_expose(controller->memory, controller->bus_master && !controller->hidden);
+}
+
+/* With the lock held. A card that does not stop a queue loses sight of the guest, until it does. */
+static bool note_stopped(struct nvme_controller *controller, bool stopped)
+{
+    if (!stopped && !controller->hidden)
+        cipu_warn("nvme: function %u: the card did not stop its queues; its view of the guest's memory is taken away",
+                  controller->function);
+    controller->hidden = !stopped;
+    nvme_show_memory(controller);
+    return stopped;
+}
+
+static bool stop(struct nvme_controller *controller)
 {
     nvme_accept(controller, false);
     nvme_events_reset(controller);
-    if (nvme_queues_stop(controller))
-        return;
-    guest_memory_expose(controller->memory, false);
-    cipu_warn("nvme: function %u: the card did not stop its queues; its view of the guest's memory was taken away",
-              controller->function);
+    return nvme_queues_stop(controller);
 }
 
 /* All called with the lock held, which they release for their work. */
@@ -49,29 +60,39 @@ static void do_stop(struct nvme_controller *controller)
 {
     controller->life = NVME_STOPPING;
     pthread_mutex_unlock(&controller->lock);
-    stop(controller);
+    bool stopped = stop(controller);
     pthread_mutex_lock(&controller->lock);
+    note_stopped(controller, stopped);
     controller->life = NVME_STOPPED;
     controller->stop_asked = controller->shutdown_asked = false;
     controller->csts = 0;
     controller->interrupt_mask = 0;
 }
 
-/* Commands of before a reset are over before the first one after it begins. */
-static void do_start(struct nvme_controller *controller)
+static int start(struct nvme_controller *controller)
 {
-    bool master = controller->bus_master;
-    controller->life = NVME_STARTING;
-    pthread_mutex_unlock(&controller->lock);
-    nvme_wait_idle(controller);
-    guest_memory_expose(controller->memory, master);
     nvme_features_reset(controller);
     nvme_events_reset(controller);
     nvme_accept(controller, true);
     int result = nvme_card_namespaces_set(controller);
-    if (!result)
-        result = nvme_queues_start(controller);
+    return result ? result : nvme_queues_start(controller);
+}
+
+/* Commands of before a reset are over before the first one after it begins, and what the card did not stop then it has
+ * to stop now. */
+static void do_start(struct nvme_controller *controller)
+{
+    controller->life = NVME_STARTING;
+    pthread_mutex_unlock(&controller->lock);
+    nvme_wait_idle(controller);
+    bool stopped = nvme_queues_stop(controller);
     pthread_mutex_lock(&controller->lock);
+    int result = -EBUSY;
+    if (note_stopped(controller, stopped)) {
+        pthread_mutex_unlock(&controller->lock);
+        result = start(controller);
+        pthread_mutex_lock(&controller->lock);
+    }
     controller->life = NVME_RUNNING;
     if (result) {
         controller->csts |= NVME_CSTS_FATAL;
@@ -110,8 +131,9 @@ static void do_shutdown(struct nvme_controller *controller)
     controller->shutdown_asked = false;
     controller->life = NVME_STOPPING;
     pthread_mutex_unlock(&controller->lock);
-    stop(controller);
+    bool stopped = stop(controller);
     pthread_mutex_lock(&controller->lock);
+    note_stopped(controller, stopped);
     controller->life = NVME_STOPPED;
     pthread_cond_broadcast(&controller->changed);
     pthread_mutex_unlock(&controller->lock);
@@ -154,7 +176,7 @@ static struct timespec deadline_in(uint64_t milliseconds)
     return time;
 }
 
-bool nvme_stop_and_wait(struct nvme_controller *controller)
+void nvme_stop_and_wait(struct nvme_controller *controller)
 {
     const struct timespec deadline = deadline_in(STOP_WAIT_MS);
     int result = 0;
@@ -163,7 +185,8 @@ bool nvme_stop_and_wait(struct nvme_controller *controller)
     pthread_cond_broadcast(&controller->changed);
     while ((controller->life != NVME_STOPPED || controller->stop_asked) && result == 0)
         result = pthread_cond_timedwait(&controller->changed, &controller->lock, &deadline);
-    return controller->life == NVME_STOPPED;
+    if (controller->life != NVME_STOPPED)
+        note_stopped(controller, false);
 }
 
 int nvme_keeper_start(struct nvme_controller *controller)

@@ -61,15 +61,15 @@ static size_t render_errors(struct nvme_request *request, union log *log, bool k
 /* What the attached volumes did, whoever asked for it. */
 static void count_traffic(struct nvme_controller *controller, uint8_t operation, uint64_t *count, uint64_t *units)
 {
-    struct volume_latency latency;
+    struct volume_statistics statistics;
     uint64_t bytes = 0;
     *count = 0;
     for (uint32_t nsid = 1; nsid <= NVME_NAMESPACES_MAX; nsid++) {
         if (!nvme_namespace_is_attached(controller, nsid))
             continue;
-        block_volume_latency(nvme_namespace_find(controller->subsystem, nsid)->volume, operation, &latency);
-        *count += latency.count;
-        bytes += latency.bytes;
+        block_volume_statistics(nvme_namespace_find(controller->subsystem, nsid)->volume, &statistics);
+        *count += statistics.operations[operation];
+        bytes += statistics.bytes[operation];
     }
     *units = (bytes / BLOCK_BYTES + 999) / 1000;
 }

@@ -9,7 +9,7 @@
 
 #define ERASE_NONE      0u
 #define ERASE_USER_DATA 1u
-#define STEP_BYTES      (UINT64_C(1) << 30)
+#define STEP_BYTES      (UINT64_C(64) << 20) /* one operation keeps others' waiting */
 #define SANITIZE_EXIT   1u
 #define SANITIZE_BLOCK  2u
 #define SANITIZE_DONE   1u /* of the log's status: Base figure 255 */
@@ -52,7 +52,10 @@ uint16_t nvme_format(struct nvme_request *request)
         return status;
     status = check_format(request, namespace);
     if (!status)
-        status = erase(request, namespace, secure ? BACKEND_ERASE : BACKEND_WRITE_ZEROES);
+        status = erase(request, namespace,
+                       secure                                  ? BACKEND_ERASE
+                       : namespace->info.backend.discards_zero ? BACKEND_DISCARD
+                                                               : BACKEND_WRITE_ZEROES);
     nvme_namespace_put(request, namespace, NVME_USE_WRITE);
     return status;
 }

@@ -169,37 +169,10 @@ static bool card_sees(struct nvme_controller *controller, uint64_t address, uint
     return false;
 }
 
-int nvme_queues_start(struct nvme_controller *controller)
-{
-    pthread_mutex_lock(&controller->queue_lock);
-    pthread_mutex_lock(&controller->lock);
-    controller->cq[0] = (struct nvme_queue){
-        .exists = true, .entries = (controller->aqa >> 16) + 1, .address = controller->acq, .vector = 0};
-    controller->sq[0] =
-        (struct nvme_queue){.exists = true, .entries = (controller->aqa & 0xfff) + 1, .address = controller->asq};
-    pthread_mutex_unlock(&controller->lock);
-    controller->shadow = controller->event = 0;
-    controller->queues_live = true;
-    int result = 0;
-    if (!card_sees(controller, controller->asq, controller->sq[0].entries * sizeof(struct nvme_command),
-                   "the admin submission queue") ||
-        !card_sees(controller, controller->acq, controller->cq[0].entries * sizeof(struct nvme_completion),
-                   "the admin completion queue"))
-        result = -EFAULT;
-    if (!result)
-        result = card_set_cq(controller, 0);
-    if (!result)
-        result = card_set_sq(controller, 0);
-    pthread_mutex_unlock(&controller->queue_lock);
-    return result;
-}
-
-/* The admin queues last. Stopping what the card never had is no harm. */
-bool nvme_queues_stop(struct nvme_controller *controller)
+/* The admin queues last. */
+static bool stop_all(struct nvme_controller *controller)
 {
     bool stopped = true;
-    pthread_mutex_lock(&controller->queue_lock);
-    controller->queues_live = false;
     for (unsigned i = controller->queues + 1u; i-- > 0;)
         if (controller->sq[i].exists && card_stop_sq(controller, i, true))
             stopped = false;
@@ -207,6 +180,37 @@ bool nvme_queues_stop(struct nvme_controller *controller)
         if (controller->cq[i].exists && card_stop_cq(controller, i))
             stopped = false;
     controller->shadow = controller->event = 0;
+    return stopped;
+}
+
+static int start_admin(struct nvme_controller *controller)
+{
+    struct nvme_queue *sq = &controller->sq[0], *cq = &controller->cq[0];
+    pthread_mutex_lock(&controller->lock);
+    *cq = (struct nvme_queue){.exists = true, .entries = (controller->aqa >> 16) + 1, .address = controller->acq};
+    *sq = (struct nvme_queue){.exists = true, .entries = (controller->aqa & 0xfff) + 1, .address = controller->asq};
+    pthread_mutex_unlock(&controller->lock);
+    if (!card_sees(controller, sq->address, sq->entries * sizeof(struct nvme_command), "the admin submission queue") ||
+        !card_sees(controller, cq->address, cq->entries * sizeof(struct nvme_completion), "the admin completion queue"))
+        return -EFAULT;
+    int result = card_set_cq(controller, 0);
+    return result ? result : card_set_sq(controller, 0);
+}
+
+int nvme_queues_start(struct nvme_controller *controller)
+{
+    pthread_mutex_lock(&controller->queue_lock);
+    int result = start_admin(controller);
+    controller->queues_live = result == 0;
+    pthread_mutex_unlock(&controller->queue_lock);
+    return result;
+}
+
+bool nvme_queues_stop(struct nvme_controller *controller)
+{
+    pthread_mutex_lock(&controller->queue_lock);
+    controller->queues_live = false;
+    bool stopped = stop_all(controller);
     pthread_mutex_unlock(&controller->queue_lock);
     return stopped;
 }
@@ -242,17 +246,26 @@ static uint16_t set_shadow(struct nvme_controller *controller, struct nvme_queue
                : NVME_SUCCESS;
 }
 
-static uint16_t check_ring(struct nvme_request *request, uint32_t entry_bytes, bool contiguous)
+static uint32_t configuration(struct nvme_controller *controller)
+{
+    pthread_mutex_lock(&controller->lock);
+    uint32_t cc = controller->cc;
+    pthread_mutex_unlock(&controller->lock);
+    return cc;
+}
+
+/* `expected`, `found`: log2 of an entry's bytes, as the driver has set it in CC: Base figure 46. */
+static uint16_t check_ring(struct nvme_request *request, uint32_t expected, uint32_t found, bool contiguous)
 {
     struct nvme_controller *controller = request->controller;
     uint32_t entries = (request->command.dword10 >> 16) + 1;
-    if (entries < 2 || entries > NVME_ENTRIES_MAX)
+    if (entries < 2 || entries > NVME_ENTRIES_MAX || found != expected)
         return nvme_refuse(request, NVME_INVALID_QUEUE_SIZE, NVME_LOCATION(42, 0));
     if (!contiguous)
         return nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION(44, 0));
     if (request->command.prp1 % NVME_PAGE_BYTES)
         return nvme_refuse(request, NVME_PRP_OFFSET, NVME_LOCATION(24, 0));
-    if (!card_sees(controller, request->command.prp1, (uint64_t)entries * entry_bytes, "a queue"))
+    if (!card_sees(controller, request->command.prp1, (uint64_t)entries << expected, "a queue"))
         return nvme_refuse(request, NVME_DATA_TRANSFER_ERROR, NVME_LOCATION(24, 0));
     return NVME_SUCCESS;
 }
@@ -266,7 +279,8 @@ static uint16_t create_cq(struct nvme_request *request)
     bool interrupts = command->dword11 & CQ_INTERRUPTS;
     if (!valid_id(controller, queue) || controller->cq[queue].exists)
         return nvme_refuse(request, NVME_INVALID_QUEUE_ID, NVME_LOCATION(40, 0));
-    uint16_t status = check_ring(request, sizeof(struct nvme_completion), command->dword11 & CQ_CONTIGUOUS);
+    uint16_t status =
+        check_ring(request, 4, NVME_CC_IOCQES(configuration(controller)), command->dword11 & CQ_CONTIGUOUS);
     if (status)
         return status;
     if (command->dword11 & 0xfffcu)
@@ -295,7 +309,8 @@ static uint16_t create_sq(struct nvme_request *request)
         return nvme_refuse(request, NVME_INVALID_QUEUE_ID, NVME_LOCATION(46, 0));
     if (completion > controller->queues || !controller->cq[completion].exists)
         return nvme_refuse(request, NVME_INVALID_CQ, NVME_LOCATION(46, 0));
-    uint16_t status = check_ring(request, sizeof(struct nvme_command), command->dword11 & SQ_CONTIGUOUS);
+    uint16_t status =
+        check_ring(request, 6, NVME_CC_IOSQES(configuration(controller)), command->dword11 & SQ_CONTIGUOUS);
     if (status)
         return status;
     if (command->dword11 & 0xffffu & ~(SQ_CONTIGUOUS | SQ_PRIORITY))

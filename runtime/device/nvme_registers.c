@@ -154,8 +154,7 @@ void nvme_registers_reset(struct nvme_controller *controller)
 {
     pthread_mutex_lock(&controller->lock);
     controller->cc = 0;
-    if (!nvme_stop_and_wait(controller))
-        guest_memory_expose(controller->memory, false);
+    nvme_stop_and_wait(controller);
     controller->csts = controller->aqa = controller->interrupt_mask = 0;
     controller->asq = controller->acq = 0;
     pthread_mutex_unlock(&controller->lock);

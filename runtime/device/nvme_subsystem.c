@@ -59,7 +59,7 @@ static int measure(struct nvme_namespace *namespace, struct cipu_error *error)
         return cipu_fail(error, -EINVAL, "nvme: volume %s has blocks of %u bytes, expected 512 or 4096",
                          namespace->info.settings.name, block);
     namespace->shift = block == 4096 ? 12 : 9;
-    namespace->blocks = namespace->info.backend.bytes >> namespace->shift;
+    namespace->blocks = namespace->info.settings.bytes >> namespace->shift;
     if (namespace->blocks == 0)
         return cipu_fail(error, -EINVAL, "nvme: volume %s is empty", namespace->info.settings.name);
     return 0;
