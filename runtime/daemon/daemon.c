@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/daemon/controllers.h"
 #include "runtime/daemon/log.h"
 #include "runtime/daemon/volumes.h"
 
@@ -29,6 +30,8 @@ static int add_objects(struct daemon *daemon, const struct config *config, struc
         result = daemon_route_add(daemon, &config->routes[i].route, ORIGIN_FILE, error);
     for (size_t i = 0; i < config->function_count && result == 0; i++)
         result = daemon_function_add(daemon, &config->functions[i].function, ORIGIN_FILE, error);
+    for (size_t i = 0; i < config->controller_count && result == 0; i++)
+        result = daemon_controller_add(daemon, &config->controllers[i].controller, ORIGIN_FILE, error);
     return result;
 }
 
@@ -70,6 +73,7 @@ void daemon_close(struct daemon *daemon)
     for (unsigned i = 0; i < CARD_FUNCTIONS; i++)
         if (daemon->functions[i])
             daemon_function_remove(daemon, i, NULL);
+    daemon_controllers_close(daemon);
     daemon_volumes_close(daemon);
     if (daemon->net)
         net_destroy(daemon->net);

@@ -23,6 +23,8 @@ struct capture;
 struct block_engine;  /* runtime/block/engine.h */
 struct volume_record; /* runtime/daemon/volumes.h, as is the next */
 struct disk_record;
+struct controller; /* runtime/daemon/controllers.h, as is the next */
+struct subsystem;
 
 /* Whether an object is the configuration file's: a reload changes or removes only those. */
 enum origin { ORIGIN_FILE, ORIGIN_CALL };
@@ -62,6 +64,7 @@ struct daemon {
 
     pthread_mutex_t functions_lock; /* changes of the table against events of the card */
     struct function *functions[CARD_FUNCTIONS];
+    struct controller *controllers[CARD_FUNCTIONS]; /* by function, as the others */
     atomic_uint_fast64_t events;
 
     struct vpc_record *vpcs;
@@ -73,6 +76,7 @@ struct daemon {
     struct volume_record *volumes;
     struct disk_record *disks;
     size_t volume_count, disk_count;
+    struct subsystem *subsystems;
 
     struct capture *capture; /* NULL: none runs */
 };

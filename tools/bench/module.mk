@@ -25,3 +25,4 @@ RTL_SIM_OBJECTS := $(call models,chain) $(RTL_CARD_OBJECTS)
 $(B)/bin/bench-rtl-sim: $(RTL_SIM_OBJECTS)
 $(eval $(call link_rule,$(B)/bin/bench-rtl-sim,tools/bench/rtl_sim.c tools/bench/rtl_net_one.c $(RTL_NET) $(RTL_CARD_SOURCES),cipu-packet cipu-driver bench-chain-graph cipu-hw-sim,$(RTL_SIM_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
 endif
+$(eval $(call program,bench-block,tools/bench/block.c,cipu-test-peers cipu-frontend))
