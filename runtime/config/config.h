@@ -57,6 +57,7 @@ struct config {
     char card[FIELD_TEXT_BYTES]; /* URI */
     char rpc[SOCKET_PATH_BYTES];
     char metrics[FIELD_TEXT_BYTES]; /* HOST:PORT, [IPV6]:PORT or an absolute path; "" = none */
+    char state[FIELD_TEXT_BYTES];   /* folder for what has to outlive the daemon (reservations); "" = none */
     unsigned flow_idle;             /* seconds; 0 = the default */
     struct config_port *ports;
     struct config_vpc *vpcs;

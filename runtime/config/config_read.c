@@ -18,6 +18,7 @@ static const struct field config_fields[] = {
     {"card", FIELD_TEXT, .required = true, .offset = offsetof(struct config, card)},
     {"rpc", FIELD_SOCKET, .offset = offsetof(struct config, rpc)},
     {"metrics", FIELD_TEXT, .offset = offsetof(struct config, metrics)},
+    {"state", FIELD_SOCKET, .offset = offsetof(struct config, state)},
     {"flow-idle", FIELD_UNSIGNED, .offset = offsetof(struct config, flow_idle), .minimum = 1, .maximum = 86400},
 };
 const struct schema config_schema = {"config", config_fields, sizeof(config_fields) / sizeof(config_fields[0])};

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/daemon/log.h"
+#include "runtime/daemon/reservation_store.h"
 #include "runtime/daemon/volumes.h"
 
 /* ---- subsystems ---- */
@@ -37,6 +38,10 @@ static int take_subsystem(struct daemon *daemon, const struct controller_setting
     struct subsystem *made = calloc(1, sizeof *made);
     if (!made)
         return cipu_fail(error, -ENOMEM, "no memory for subsystem %s", wanted.nqn);
+    if (daemon->config->state[0]) {
+        wanted.ops = &reservation_store_ops;
+        wanted.context = daemon->config->state;
+    }
     snprintf(wanted.serial, sizeof wanted.serial, "%.20s", settings->serial[0] ? settings->serial : settings->name);
     int result = nvme_subsystem_create(daemon->block, &wanted, &made->nvme, error);
     if (result < 0) {

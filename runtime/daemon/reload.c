@@ -272,8 +272,10 @@ int daemon_reload(struct daemon *daemon)
     }
     remove_routes(daemon, config, &changes);
     remove_functions(daemon, config, &changes);
+    reload_remove_controllers(daemon, config, &changes);
     reload_remove_volumes(daemon, config, &changes);
     reload_add_volumes(daemon, config, &changes);
+    reload_add_controllers(daemon, config, &changes);
     change_vpcs(daemon, config, &changes);
     add_functions(daemon, config, &changes);
     add_routes(daemon, config, &changes);

@@ -17,4 +17,8 @@ void reload_count(struct changes *changes, int result, const char *what, const c
 void reload_remove_volumes(struct daemon *daemon, const struct config *config, struct changes *changes);
 void reload_add_volumes(struct daemon *daemon, const struct config *config, struct changes *changes);
 
+/* reload_controllers.c */
+void reload_remove_controllers(struct daemon *daemon, const struct config *config, struct changes *changes);
+void reload_add_controllers(struct daemon *daemon, const struct config *config, struct changes *changes);
+
 #endif

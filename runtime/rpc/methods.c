@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/rpc/methods.h"
 
+#include "runtime/rpc/methods_controller.h"
 #include "runtime/rpc/methods_volume.h"
 
 static int methods_get(struct rpc_call *call);
@@ -38,6 +39,19 @@ static const struct rpc_method methods[] = {
      sizeof(struct volume_selector), rpc_volume_latency},
     {"volume_erase", "Erases a volume that nothing uses", &volume_name_schema, sizeof(struct volume_selector),
      rpc_volume_erase},
+    {"volume_attach", "Makes a volume a namespace of a running NVMe controller", &attachment_schema,
+     sizeof(struct controller_selector), rpc_volume_attach},
+    {"volume_detach", "Takes a volume away from an NVMe controller", &attachment_schema,
+     sizeof(struct controller_selector), rpc_volume_detach},
+    {"controller_create", "Makes a disk controller and its socket", &controller_schema,
+     sizeof(struct controller_settings), rpc_controller_create},
+    {"controller_delete", "Disconnects and removes a disk controller", &controller_name_schema,
+     sizeof(struct controller_selector), rpc_controller_delete},
+    {"controller_list", "All disk controllers", NULL, 0, rpc_controller_list},
+    {"controller_set_ana", "Sets an NVMe controller's asymmetric access state", &controller_ana_schema,
+     sizeof(struct controller_selector), rpc_controller_set_ana},
+    {"reservation_list", "Registrants and reservations of a volume", &controller_name_schema,
+     sizeof(struct controller_selector), rpc_reservation_list},
     {"stats_get", "All counters", NULL, 0, rpc_stats_get},
     {"capture_start", "Copies packets into a pcap file", &capture_schema, sizeof(struct capture_settings),
      rpc_capture_start},

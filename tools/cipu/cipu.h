@@ -108,6 +108,13 @@ int run_volume_resize(const struct options *options, struct arguments *arguments
 int run_volume_qos(const struct options *options, struct arguments *arguments);
 int run_volume_latency(const struct options *options, struct arguments *arguments);
 int run_volume_erase(const struct options *options, struct arguments *arguments);
+int run_volume_attach(const struct options *options, struct arguments *arguments);
+int run_volume_detach(const struct options *options, struct arguments *arguments);
+int run_controller_list(const struct options *options, struct arguments *arguments);
+int run_controller_add(const struct options *options, struct arguments *arguments);
+int run_controller_del(const struct options *options, struct arguments *arguments);
+int run_controller_ana(const struct options *options, struct arguments *arguments);
+int run_reservation_list(const struct options *options, struct arguments *arguments);
 int run_disk_list(const struct options *options, struct arguments *arguments);
 int run_stats(const struct options *options, struct arguments *arguments);
 int run_capture(const struct options *options, struct arguments *arguments);
