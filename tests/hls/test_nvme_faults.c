@@ -304,6 +304,28 @@ static void test_settings(void **context)
     world_close(world);
 }
 
+/* A setting that comes while the queue runs is refused, and does not lead its completions elsewhere. */
+static void test_refused_settings(void **context)
+{
+    (void)context;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct world *world = world_open(seed, 16, 1, 5);
+        struct driver *driver = &world->driver[0];
+        start(world, driver, 20);
+        goal(driver, 300);
+        for (uint32_t i = 0; i < 20; i++) {
+            uint32_t number = 1 + random_below(&world->random, 4);
+            struct nvme_queue_setting setting = setting_of(driver, number);
+            setting.completion = (uint16_t)(driver->base + random_below(&world->random, 5));
+            assert_int_equal(world_set(world, TARGET_NVME_SQ, driver->base + number, &setting), STATUS_BUSY);
+            for (uint32_t k = 0; k < 2000; k++)
+                world_step(world);
+        }
+        world_finish(world);
+        world_close(world);
+    }
+}
+
 static void test_commands(void **context)
 {
     (void)context;
@@ -397,11 +419,17 @@ static void test_late_shadows(void **context)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_doorbells),    cmocka_unit_test(test_last_page),
-        cmocka_unit_test(test_no_controller),    cmocka_unit_test(test_wild),
-        cmocka_unit_test(test_failures),         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_lost_completions), cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_commands),         cmocka_unit_test(test_stops),
+        cmocka_unit_test(test_bad_doorbells),
+        cmocka_unit_test(test_last_page),
+        cmocka_unit_test(test_no_controller),
+        cmocka_unit_test(test_wild),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_lost_completions),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_refused_settings),
+        cmocka_unit_test(test_stops),
         cmocka_unit_test(test_late_shadows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,6 +171,64 @@ static void test_room(void **context)
     }
 }
 
+/* Many queues with shadow doorbells want room in one completion queue that has hardly any: whoever waits has armed for
+ * the head that is known, even if another one finds room, takes it, or stops meanwhile. */
+static void test_crowd(void **context)
+{
+    (void)context;
+    for (uint64_t seed = 1; seed <= 150; seed++) {
+        struct world *world = started(seed, 1, 10, 20, 1);
+        struct driver *driver = &world->driver[0];
+        for (uint32_t i = 1; i < driver->queues; i++)
+            world_stop_sq(world, driver, i, false);
+        world_stop_cq(world, driver, 1);
+        driver_reset_cq(driver, 1, 2 + seed % 4, seed % 2 ? NVME_CQ_NO_VECTOR : VECTOR_BLOCK + 1, 1u << 20);
+        driver->cq[1].delay = 0;
+        world_set_cq(world, driver, 1);
+        for (uint32_t i = 1; i < driver->queues; i++) {
+            driver_reset_sq(driver, i, 20, 1, (1u << 22) + (i << 16));
+            driver->sq[i].goal = 10 + random_below(&world->random, 60);
+            world_set_sq(world, driver, i);
+        }
+        for (uint32_t i = 1; i < driver->queues; i += 3) {
+            for (uint32_t k = random_below(&world->random, 3000); k > 0; k--)
+                world_step(world);
+            world_stop_sq(world, driver, i, false);
+        }
+        world_finish(world);
+        world_close(world);
+    }
+}
+
+/* Queues that share a completion queue get its room in turn. */
+static void test_turns(void **context)
+{
+    (void)context;
+    for (uint32_t shadows = 0; shadows < 2; shadows++) {
+        struct world *world = started(4, 1, 9, 30, shadows);
+        struct driver *driver = &world->driver[0];
+        uint32_t least = UINT32_MAX, most = 0;
+        for (uint32_t i = 1; i < driver->queues; i++)
+            world_stop_sq(world, driver, i, false);
+        world_stop_cq(world, driver, 1);
+        driver_reset_cq(driver, 1, 3, NVME_CQ_NO_VECTOR, 1u << 20);
+        world_set_cq(world, driver, 1);
+        for (uint32_t i = 1; i < driver->queues; i++) {
+            driver_reset_sq(driver, i, 30, 1, (1u << 22) + (i << 16));
+            world_set_sq(world, driver, i);
+        }
+        goals(world, UINT32_MAX);
+        for (uint32_t i = 0; i < 1500000; i++)
+            world_step(world);
+        for (uint32_t i = 1; i < driver->queues; i++) {
+            least = driver->sq[i].done < least ? driver->sq[i].done : least;
+            most = driver->sq[i].done > most ? driver->sq[i].done : most;
+        }
+        assert_true(least > 100 && least > most / 2);
+        world_close(world);
+    }
+}
+
 /* Queues stop with commands under way, others of the same completion queue go on; then they begin anew. */
 static void test_stop(void **context)
 {
@@ -276,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_small),      cmocka_unit_test(test_many),
         cmocka_unit_test(test_large),      cmocka_unit_test(test_long_command),
         cmocka_unit_test(test_slots),      cmocka_unit_test(test_room),
+        cmocka_unit_test(test_crowd),      cmocka_unit_test(test_turns),
         cmocka_unit_test(test_stop),       cmocka_unit_test(test_reset),
         cmocka_unit_test(test_coalescing),
     };
