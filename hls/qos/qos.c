@@ -36,14 +36,16 @@ struct qos_row {
 struct qos_disk {
     uint16_t limit;
     uint16_t in_flight;
+    uint16_t above;   /* in_flight + 1 */
+    uint16_t below;   /* in_flight - 1 */
     uint16_t waiting; /* volumes */
     uint16_t top;     /* weight of those that were met in this round */
     uint16_t price;   /* the top of the round before */
-    uint8_t open;     /* fewer are in flight than the limit */
-    uint8_t awaited;  /* volumes wait */
-    uint8_t rich;     /* in this round one had the credit, but the disk was full */
-    uint8_t poor;     /* one had not */
-    uint8_t grant;    /* in this round each gets its weight */
+    bool open;        /* fewer are in flight than the limit */
+    bool awaited;     /* volumes wait */
+    bool rich;        /* in this round one had the credit, but the disk was full */
+    bool poor;        /* one had not */
+    bool grant;       /* in this round each gets its weight */
 };
 
 struct qos_state {
@@ -61,14 +63,24 @@ struct qos_state {
     uint8_t active;   /* since the last tick a command of a volume with rates came */
 };
 
-/* What an activation sends. */
+/* What an activation decides. */
 struct qos_step {
-    uint8_t passes; /* a command: the event's or the first that waited */
-    uint8_t token;
-    uint8_t mark; /* a round begins */
-    uint8_t timer;
+    bool passes;  /* a command: the event's or the first that waited */
+    bool begins;  /* the volume to wait */
+    bool ceases;  /* ... */
+    bool takes;   /* a place at the disk */
+    bool returns; /* ... */
+    bool limits;  /* the disk gets another limit */
+    bool mark;    /* a round begins */
+    bool timer;
+    uint16_t limit;
     uint32_t at;
 };
+
+HLS_INLINE uint16_t qos_larger(uint16_t a, uint16_t b)
+{
+    return a > b ? a : b;
+}
 
 HLS_INLINE void qos_want_round(struct qos_state *state, struct qos_step *step)
 {
@@ -76,7 +88,7 @@ HLS_INLINE void qos_want_round(struct qos_state *state, struct qos_step *step)
         state->wanted = 1;
     } else if (state->volumes != 0) {
         state->round = 1;
-        step->mark = 1;
+        step->mark = true;
     }
 }
 
@@ -96,6 +108,11 @@ HLS_INLINE void qos_refill(struct qos_row *row, uint32_t now)
     qos_bucket_refill(&row->bytes, elapsed, open);
     row->last = now;
     row->stale = row->stale && elapsed == 0;
+}
+
+HLS_INLINE bool qos_is_timed(const struct qos_row *row)
+{
+    return row->operations.rate != 0 || row->bytes.rate != 0;
 }
 
 HLS_INLINE int64_t qos_bytes_cost(const struct block_command *command)
@@ -118,92 +135,71 @@ HLS_INLINE void qos_charge(struct qos_row *row, const struct block_command *comm
     row->bytes.level -= qos_bytes_cost(command);
 }
 
-/* `more` than now are in flight: 1 or -1. */
-HLS_INLINE void qos_count(struct qos_disk *disk, int32_t more)
-{
-    uint16_t count = (uint16_t)(disk->in_flight + more);
-    disk->in_flight = count;
-    disk->open = count < disk->limit;
-}
-
-/* A command comes. Returns whether it passes. Where time counts, but no tick is to come, the first one waits for one.
- */
-HLS_INLINE bool qos_arrives(struct qos_state *state, struct qos_row *row, struct qos_disk *disk,
-                            const struct block_command *command, struct qos_step *step)
-{
-    bool counted = command->kind == BACKEND_COMMAND && command->volume < BLOCK_VOLUMES;
-    bool timed = row->operations.rate != 0 || row->bytes.rate != 0;
-    bool slot = !row->shares || (disk->open && !disk->awaited);
-    bool stale = timed && !state->armed;
-    bool passes = !counted || (row->count == 0 && !stale && slot && qos_affords(row, command));
-    if (counted && passes) {
-        qos_charge(row, command);
-        if (row->shares)
-            qos_count(disk, 1);
-    } else if (!passes && row->count == 0) {
-        state->volumes = (uint16_t)(state->volumes + 1u);
-        if (row->shares) {
-            disk->waiting = (uint16_t)(disk->waiting + 1u);
-            disk->awaited = 1;
-        }
-        row->stale = stale;
-        row->credit = 0;
-        row->price = row->weight;
-        step->token = 1;
-        qos_want_tick(state, step, 0);
-    }
-    state->active |= timed && counted;
-    return passes;
-}
-
-HLS_INLINE uint16_t qos_larger(uint16_t a, uint16_t b)
-{
-    return a > b ? a : b;
-}
-
-/* Credit of a volume that would pass but for its disk. Returns whether it passes. */
-HLS_INLINE bool qos_pays(struct qos_state *state, struct qos_row *row, struct qos_disk *disk)
+/* The turn of a volume that waits for nothing but its disk. Returns whether its credit is enough. */
+HLS_INLINE bool qos_credit(struct qos_state *state, struct qos_row *row, struct qos_disk *disk)
 {
     uint32_t grown = (uint32_t)row->credit + row->weight;
     uint32_t bounded = grown < 2u * QOS_WEIGHT_MAX ? grown : 2u * QOS_WEIGHT_MAX;
     bool pays = disk->grant ? bounded >= row->price : row->credit >= row->price;
-    bool passes = disk->open && pays;
-    uint32_t credit = disk->grant ? bounded : row->credit;
-    disk->rich |= pays && !disk->open;
-    disk->poor |= !pays;
-    state->wanted |= disk->open; /* to pass, or to earn */
-    row->credit = (uint16_t)(passes ? credit - row->price : credit);
-    row->price = qos_larger(disk->price, row->weight);
+    row->credit = (uint16_t)(disk->grant ? bounded : row->credit);
+    disk->rich = disk->rich || (pays && !disk->open);
+    disk->poor = disk->poor || !pays;
     disk->top = qos_larger(disk->top, row->weight);
-    return passes;
+    state->wanted = state->wanted || disk->open; /* to pass, or to earn */
+    return pays;
 }
 
-/* The turn of a volume in which something waits. Returns whether its first command passes. */
-HLS_INLINE bool qos_turn(struct qos_state *state, struct qos_row *row, struct qos_disk *disk,
-                         const struct block_command *first, uint16_t second, struct qos_step *step)
+/* What a turn or a command that comes does to its volume. */
+HLS_INLINE void qos_apply(struct qos_row *row, const struct qos_disk *disk, const struct qos_step *step,
+                          const struct block_command *command, bool turn, uint16_t second)
 {
-    bool affords = qos_affords(row, first);
-    bool only = row->count == 1u;
-    bool passes = affords && (!row->shares || qos_pays(state, row, disk));
-    bool empty = passes && only;
-    state->late |= !affords;
-    if (passes) {
-        qos_charge(row, first);
-        if (row->shares)
-            qos_count(disk, 1);
+    if (step->passes)
+        qos_charge(row, command);
+    if (turn && step->passes) {
         row->count = (uint16_t)(row->count - 1u);
         row->head = second;
-        state->wanted = 1;
+        row->credit = (uint16_t)(row->shares ? row->credit - row->price : 0);
+    } else if (!turn && !step->passes) {
+        row->head = row->count != 0 ? row->head : command->tag;
+        row->tail = command->tag;
+        row->count = (uint16_t)(row->count + 1u);
     }
-    if (empty) {
+    if (step->begins)
+        row->credit = 0;
+    row->price = turn ? qos_larger(disk->price, row->weight) : step->begins ? row->weight : row->price;
+}
+
+/* What became of the event, for the disk and for all volumes together. */
+HLS_INLINE void qos_account(struct qos_state *state, struct qos_disk *disk, bool shares, const struct qos_step *step)
+{
+    bool begins = step->begins && shares, ceases = step->ceases && shares, only = disk->waiting == 1u;
+    uint16_t count = disk->in_flight, above = disk->above, below = disk->below;
+    if (step->takes) {
+        disk->open = above < disk->limit;
+        disk->in_flight = above;
+        disk->above = (uint16_t)(above + 1u);
+        disk->below = count;
+    } else if (step->returns) {
+        disk->open = count <= disk->limit;
+        disk->in_flight = below;
+        disk->above = count;
+        disk->below = (uint16_t)(below - 1u);
+    } else if (step->limits) {
+        disk->open = count < step->limit;
+        disk->above = (uint16_t)(count + 1u);
+        disk->limit = step->limit;
+    }
+    if (begins) {
+        disk->waiting = (uint16_t)(disk->waiting + 1u);
+        disk->awaited = true;
+    } else if (ceases) {
+        disk->waiting = (uint16_t)(disk->waiting - 1u);
+        disk->awaited = !only;
+    }
+    if (step->begins)
+        state->volumes = (uint16_t)(state->volumes + 1u);
+    else if (step->ceases)
         state->volumes = (uint16_t)(state->volumes - 1u);
-        if (row->shares) {
-            disk->awaited = disk->waiting != 1u;
-            disk->waiting = (uint16_t)(disk->waiting - 1u);
-        }
-    }
-    step->token = !empty;
-    return passes;
 }
 
 /* The round is over; another one follows if that may do something. */
@@ -214,8 +210,8 @@ HLS_INLINE void qos_round_ends(struct qos_state *state, struct qos_step *step)
         disk->grant = disk->poor && !disk->rich;
         disk->price = disk->top;
         disk->top = 0;
-        disk->rich = 0;
-        disk->poor = 0;
+        disk->rich = false;
+        disk->poor = false;
     }
     bool wanted = state->wanted && state->volumes != 0;
     if (state->late && !wanted)
@@ -227,8 +223,8 @@ HLS_INLINE void qos_round_ends(struct qos_state *state, struct qos_step *step)
 }
 
 /* Returns the status. What waits stays in order and is looked at again; it stays with its disk, too. */
-HLS_INLINE uint8_t qos_set(struct qos_row *row, struct qos_disk *disk, const struct command_entry *entry,
-                           const struct volume_setting *setting, uint32_t now)
+HLS_INLINE uint8_t qos_set(struct qos_row *row, const struct command_entry *entry, const struct volume_setting *setting,
+                           uint32_t now, struct qos_step *step)
 {
     uint8_t shares = setting->disk_limit != 0;
     uint8_t status = STATUS_OK;
@@ -249,10 +245,21 @@ HLS_INLINE uint8_t qos_set(struct qos_row *row, struct qos_disk *disk, const str
         row->weight = setting->weight;
         row->price = setting->weight;
         row->credit = 0;
-        disk->limit = (uint16_t)(setting->disk_limit < BLOCK_TAGS ? setting->disk_limit : BLOCK_TAGS);
-        disk->open = disk->in_flight < disk->limit;
+        step->limits = true;
+        step->limit = (uint16_t)(setting->disk_limit < BLOCK_TAGS ? setting->disk_limit : BLOCK_TAGS);
     }
     return status;
+}
+
+/* A tick brings time. More of them come while volumes with rates are active. */
+HLS_INLINE void qos_tick(struct qos_state *state, uint32_t now, struct qos_step *step)
+{
+    state->now = now;
+    state->armed = 0;
+    if (state->active)
+        qos_want_tick(state, step, QOS_PERIOD);
+    state->active = 0;
+    qos_want_round(state, step);
 }
 
 STEP(qos, struct qos_state *state, STREAM_IN(struct qos_event, event), STREAM_OUT(struct block_issue, out),
@@ -264,68 +271,77 @@ STEP(qos, struct qos_state *state, STREAM_IN(struct qos_event, event), STREAM_OU
     STREAM_READ(struct qos_event, happened, event);
     uint32_t kind = happened->kind, tag = happened->tag & (BLOCK_TAGS - 1u);
     uint32_t volume = happened->volume & (BLOCK_VOLUMES - 1u);
+    bool issue = kind == QOS_ISSUE, turn = kind == QOS_TOKEN;
     struct qos_step step;
+    struct command_entry entry;
+    struct volume_setting setting;
     HLS_ZERO(&step, sizeof step);
+    HLS_COPY(&entry, happened->issue.raw, sizeof entry);
+    HLS_COPY(&setting, entry.data, sizeof setting);
     struct qos_row row = state->volume[volume];
     uint32_t owner = state->owner[tag];
     struct block_issue first = state->waiting[row.head & (BLOCK_TAGS - 1u)];
     uint16_t second = state->next[row.head & (BLOCK_TAGS - 1u)];
-    struct command_entry entry;
-    struct volume_setting setting;
-    HLS_COPY(&entry, happened->issue.raw, sizeof entry);
-    HLS_COPY(&setting, entry.data, sizeof setting);
     uint32_t number = (kind == QOS_FINISHED ? owner - 1u : kind == QOS_COMMAND ? setting.disk : row.disk) % BLOCK_DISKS;
     struct qos_disk disk = state->disk[number];
 
-    if (kind == QOS_ISSUE) {
-        if (row.count == 0)
-            qos_refill(&row, state->now);
-        bool counted = happened->issue.command.kind == BACKEND_COMMAND && row.shares;
-        state->owner[tag] = (uint8_t)(counted ? number + 1u : QOS_DISK_NOBODY);
-        step.passes = qos_arrives(state, &row, &disk, &happened->issue.command, &step);
-        if (!step.passes) {
+    struct block_command command;
+    HLS_COPY(&command, turn ? &first.command : &happened->issue.command, sizeof command);
+    bool counted = turn || (issue && command.kind == BACKEND_COMMAND && command.volume < BLOCK_VOLUMES);
+    bool queued = issue && row.count != 0, timed = qos_is_timed(&row), shares = row.shares != 0;
+    if (issue) {
+        state->owner[tag] = (uint8_t)(counted && shares ? row.disk + 1u : QOS_DISK_NOBODY);
+        /* Kept in any case: whether it waits is known too late for the memory. */
+        if (counted && (queued || timed || shares)) {
             struct block_issue kept;
             HLS_COPY(&kept, &happened->issue, sizeof kept);
             kept.command.waited = state->now;
             state->waiting[tag] = kept;
-            if (row.count != 0)
-                state->next[row.tail & (BLOCK_TAGS - 1u)] = (uint16_t)tag;
-            else
-                row.head = (uint16_t)tag;
-            row.tail = (uint16_t)tag;
-            row.count = (uint16_t)(row.count + 1u);
         }
-    } else if (kind == QOS_TOKEN) {
-        qos_refill(&row, state->now);
-        step.passes = qos_turn(state, &row, &disk, &first.command, second, &step);
+        if (counted && queued)
+            state->next[row.tail & (BLOCK_TAGS - 1u)] = (uint16_t)tag;
+    }
+    if (counted) {
+        if (!queued)
+            qos_refill(&row, state->now);
+        /* Where time counts, but no tick is to come, the first one waits for one. */
+        bool stale = issue && timed && !state->armed;
+        bool affords = qos_affords(&row, &command);
+        bool pays = !disk.awaited;
+        if (turn && shares && affords)
+            pays = qos_credit(state, &row, &disk);
+        step.passes = affords && !queued && !stale && (!shares || (pays && disk.open));
+        step.takes = step.passes && shares;
+        step.begins = issue && !queued && !step.passes;
+        step.ceases = turn && row.count == 1u && step.passes;
+        if (step.begins) {
+            row.stale = stale;
+            qos_want_tick(state, &step, 0);
+        }
+        state->late = state->late || (turn && !affords);
+        state->wanted = state->wanted || (turn && step.passes);
+        state->active = state->active || (issue && timed);
+        qos_apply(&row, &disk, &step, &command, turn, second);
     } else if (kind == QOS_FINISHED && owner != QOS_DISK_NOBODY) {
-        qos_count(&disk, -1);
+        step.returns = true;
         if (disk.awaited)
             qos_want_round(state, &step);
     } else if (kind == QOS_TICK) {
-        state->now = happened->now;
-        state->armed = 0;
-        if (state->active)
-            qos_want_tick(state, &step, QOS_PERIOD);
-        state->active = 0;
+        qos_tick(state, happened->now, &step);
+    } else if (kind == QOS_COMMAND) {
+        entry.status = qos_set(&row, &entry, &setting, state->now, &step);
         qos_want_round(state, &step);
     }
-    if (kind == QOS_COMMAND) {
-        entry.status = qos_set(&row, &disk, &entry, &setting, state->now);
-        qos_want_round(state, &step);
-        STREAM_OPEN(struct command_entry, completed, completion);
-        HLS_COPY(completed, &entry, sizeof *completed);
-        STREAM_PUSH(struct command_entry, completed, completion);
-    }
+    qos_account(state, &disk, shares, &step);
     if (kind == QOS_MARK)
         qos_round_ends(state, &step);
     else
         state->disk[number] = disk;
     state->volume[volume] = row;
 
-    if (step.passes) {
+    if (step.passes || (issue && !counted)) {
         STREAM_OPEN(struct block_issue, passed, out);
-        if (kind == QOS_TOKEN) {
+        if (turn) {
             HLS_COPY(passed, &first, sizeof *passed);
             passed->command.waited = state->now - first.command.waited;
         } else {
@@ -333,18 +349,24 @@ STEP(qos, struct qos_state *state, STREAM_IN(struct qos_event, event), STREAM_OU
         }
         STREAM_PUSH(struct block_issue, passed, out);
     }
+    if (kind == QOS_COMMAND) {
+        STREAM_OPEN(struct command_entry, completed, completion);
+        HLS_COPY(completed, &entry, sizeof *completed);
+        STREAM_PUSH(struct command_entry, completed, completion);
+    }
     if (step.timer) {
         STREAM_OPEN(struct timer_request, request, timer);
         request->at = step.at;
         request->reserved = 0;
         STREAM_PUSH(struct timer_request, request, timer);
     }
-    if (step.token || step.mark) {
-        STREAM_OPEN(struct qos_token, token, again);
-        token->volume = (uint16_t)volume;
-        token->kind = step.token ? QOS_TOKEN : QOS_MARK;
-        token->reserved = 0;
-        STREAM_PUSH(struct qos_token, token, again);
+    bool token = step.begins || (turn && !step.ceases);
+    if (token || step.mark) {
+        STREAM_OPEN(struct qos_token, back, again);
+        back->volume = (uint16_t)volume;
+        back->kind = token ? QOS_TOKEN : QOS_MARK;
+        back->reserved = 0;
+        STREAM_PUSH(struct qos_token, back, again);
     }
     if (step.mark) {
         STREAM_OPEN(struct qos_token, begun, wake);
