@@ -185,6 +185,21 @@ void nvme_fill_effects(const struct nvme_controller *controller, struct nvme_eff
         log->io[changing[i]] = EFFECT_SUPPORTED | EFFECT_CONTENT;
 }
 
+/* Base 8.21: what would meet, or change, what is being erased waits until it is over. */
+static uint16_t check_sanitize(struct nvme_request *request)
+{
+    static const uint8_t refused[] = {NVME_ADMIN_NAMESPACE_MANAGEMENT, NVME_ADMIN_FIRMWARE_COMMIT,
+                                      NVME_ADMIN_FIRMWARE_DOWNLOAD,    NVME_ADMIN_SELF_TEST,
+                                      NVME_ADMIN_NAMESPACE_ATTACHMENT, NVME_ADMIN_FORMAT};
+    struct nvme_subsystem *subsystem = request->controller->subsystem;
+    if (!memchr(refused, request->command.opcode, sizeof refused))
+        return NVME_SUCCESS;
+    pthread_mutex_lock(&subsystem->lock);
+    uint16_t status = nvme_sanitize_status(subsystem);
+    pthread_mutex_unlock(&subsystem->lock);
+    return status;
+}
+
 /* Base figure 87: nothing is fused, and over PCIe admin commands have PRPs. */
 uint16_t nvme_admin(struct nvme_request *request)
 {
@@ -193,5 +208,6 @@ uint16_t nvme_admin(struct nvme_request *request)
         return nvme_refuse(request, NVME_INVALID_OPCODE, NVME_LOCATION(0, 0));
     if (request->command.flags)
         return nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION(1, 0));
-    return command->run(request);
+    uint16_t status = check_sanitize(request);
+    return status ? status : command->run(request);
 }

@@ -77,6 +77,7 @@ static struct nvme_controller *allocate(struct cipu_card *card, struct cipu_host
     controller->map_doorbells = settings->map_doorbells;
     controller->doorbell_fd = -1;
     controller->created_at = nvme_now_ms();
+    controller->power_cycles = 1;
     memset(controller->ana, NVME_ANA_STATE_OPTIMIZED, sizeof controller->ana);
     for (unsigned i = 0; i < BLOCK_CONTROLLER_QUEUES; i++)
         controller->vectors[i] = NVME_NO_VECTOR;
@@ -338,6 +339,10 @@ static void memory_messages(void *device, const struct device_memory_messages *m
 static void disconnected(void *device)
 {
     struct nvme_controller *controller = device;
+    pthread_mutex_lock(&controller->lock);
+    controller->power_cycles++;
+    controller->unsafe_shutdowns += controller->csts & NVME_CSTS_READY && !(controller->csts & NVME_CSTS_SHST_DONE);
+    pthread_mutex_unlock(&controller->lock);
     reset(controller);
     msix_disconnect_all(&controller->msix);
     for (unsigned i = 0; i < controller->msix.vectors; i++)

@@ -25,7 +25,7 @@ static uint8_t log_of(unsigned type, unsigned information)
     case NVME_EVENT_NOTICE:
         return information == NVME_NOTICE_ANA ? NVME_LOG_ANA : NVME_LOG_CHANGED_NAMESPACES;
     default:
-        return NVME_LOG_RESERVATION;
+        return information == NVME_IO_SANITIZE ? NVME_LOG_SANITIZE : NVME_LOG_RESERVATION;
     }
 }
 

@@ -53,6 +53,8 @@ struct nvme_namespace {
     struct nvme_reservation reservation;
 };
 
+enum nvme_sanitize_state { NVME_SANITIZE_IDLE, NVME_SANITIZE_RUNNING, NVME_SANITIZE_FAILED_STATE };
+
 struct nvme_subsystem {
     struct block_engine *engine;
     struct nvme_subsystem_settings settings;
@@ -61,6 +63,14 @@ struct nvme_subsystem {
     pthread_cond_t idle;       /* a command left a namespace */
     struct nvme_controller *controllers[NVME_CONTROLLERS_MAX];
     struct nvme_namespace *namespaces[NVME_NAMESPACES_MAX];
+    struct {
+        enum nvme_sanitize_state state;
+        uint8_t log; /* as in the log page's status */
+        uint32_t dword10;
+        uint64_t done, total; /* bytes */
+        pthread_t thread;     /* the two under subsystem.reserving */
+        bool has_thread;
+    } sanitize;
 };
 
 struct nvme_queue {
@@ -190,12 +200,11 @@ struct nvme_controller {
     uint64_t error_count, media_errors;
     struct nvme_error_entry error_log[NVME_ERROR_ENTRIES]; /* newest at (error_count - 1) % entries */
 
-    uint64_t created_at; /* CLOCK_MONOTONIC, milliseconds */
-    uint64_t starts, unsafe_stops;
-    unsigned self_tests; /* results that are valid, newest first */
+    uint64_t created_at;                     /* CLOCK_MONOTONIC, milliseconds */
+    uint64_t power_cycles, unsafe_shutdowns; /* a client that goes away is a loss of power */
+    unsigned self_tests;                     /* results that are valid, newest first */
     struct nvme_self_test_result self_test[20];
     uint8_t telemetry_generation;
-    struct nvme_sanitize_log sanitize;
     uint8_t *data, *other; /* NVME_TRANSFER_MAX each */
 };
 
@@ -280,7 +289,10 @@ bool nvme_feature_exists(unsigned identifier);
 bool nvme_feature_by_namespace(unsigned identifier);
 uint8_t nvme_critical_warning(const struct nvme_controller *controller);
 void nvme_log_error(struct nvme_request *request, uint16_t status);
-void nvme_sanitize_status(struct nvme_controller *controller, struct nvme_sanitize_log *log);
+/* What stands against reading and writing, with subsystem.lock held. */
+uint16_t nvme_sanitize_status(const struct nvme_subsystem *subsystem);
+void nvme_sanitize_fill(struct nvme_subsystem *subsystem, struct nvme_sanitize_log *log);
+void nvme_sanitize_join(struct nvme_subsystem *subsystem);
 void nvme_fill_effects(const struct nvme_controller *controller, struct nvme_effects_log *log);
 uint16_t nvme_admin_supported(const struct nvme_controller *controller); /* OACS */
 
@@ -312,6 +324,8 @@ void nvme_access_update(struct nvme_subsystem *subsystem, uint32_t nsid);
 int nvme_card_namespaces_set(struct nvme_controller *controller);               /* all of them */
 int nvme_card_namespace_set(struct nvme_controller *controller, uint32_t nsid); /* with subsystem.lock held */
 uint16_t nvme_ana_status(const struct nvme_controller *controller, uint32_t group);
+/* ANA state, then a sanitize operation: what stands against all use of a namespace. */
+uint16_t nvme_path_status(const struct nvme_controller *controller, const struct nvme_namespace *namespace);
 void nvme_subsystem_leave(struct nvme_controller *controller);
 /* As nvme_namespace_attach and _detach, with subsystem.reserving held. */
 int nvme_attach(struct nvme_controller *controller, uint32_t nsid, struct cipu_error *error);

@@ -99,7 +99,6 @@ static void do_start(struct nvme_controller *controller)
         cipu_warn("nvme: function %u: cannot be enabled: %s", controller->function, strerror(-result));
     } else {
         controller->csts |= NVME_CSTS_READY;
-        controller->starts++;
     }
 }
 

@@ -89,8 +89,8 @@ static size_t render_health(struct nvme_request *request, union log *log, bool k
     count_traffic(controller, BACKEND_WRITE, &health->writes[0], &health->units_written[0]);
     pthread_mutex_unlock(&controller->subsystem->lock);
     pthread_mutex_lock(&controller->lock);
-    health->power_cycles[0] = controller->starts;
-    health->unsafe_shutdowns[0] = controller->unsafe_stops;
+    health->power_cycles[0] = controller->power_cycles;
+    health->unsafe_shutdowns[0] = controller->unsafe_shutdowns;
     pthread_mutex_unlock(&controller->lock);
     health->power_on_hours[0] = (nvme_now_ms() - controller->created_at) / 3600000;
     health->media_errors[0] = controller->media_errors;
@@ -154,10 +154,11 @@ static size_t render_telemetry_host(struct nvme_request *request, union log *log
     log->telemetry.area1_last = log->telemetry.area2_last = log->telemetry.area3_last = 1;
     log->telemetry.host_generation = controller->telemetry_generation;
     snprintf((char *)log->bytes + BLOCK_BYTES, BLOCK_BYTES,
-             "commands=%llu errors=%llu media_errors=%llu starts=%llu unsafe_stops=%llu io_queues=%u uptime_ms=%llu\n",
+             "commands=%llu errors=%llu media_errors=%llu power_cycles=%llu unsafe_shutdowns=%llu io_queues=%u "
+             "uptime_ms=%llu\n",
              (unsigned long long)controller->commands, (unsigned long long)controller->errors,
-             (unsigned long long)controller->media_errors, (unsigned long long)controller->starts,
-             (unsigned long long)controller->unsafe_stops, nvme_io_queue_count(controller),
+             (unsigned long long)controller->media_errors, (unsigned long long)controller->power_cycles,
+             (unsigned long long)controller->unsafe_shutdowns, nvme_io_queue_count(controller),
              (unsigned long long)(nvme_now_ms() - controller->created_at));
     return 2 * BLOCK_BYTES;
 }
@@ -252,7 +253,7 @@ static size_t render_reservation(struct nvme_request *request, union log *log, b
 static size_t render_sanitize(struct nvme_request *request, union log *log, bool keep)
 {
     (void)keep;
-    nvme_sanitize_status(request->controller, &log->sanitize);
+    nvme_sanitize_fill(request->controller->subsystem, &log->sanitize);
     return sizeof log->sanitize;
 }
 

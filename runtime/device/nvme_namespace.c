@@ -39,19 +39,24 @@ uint16_t nvme_ana_status(const struct nvme_controller *controller, uint32_t grou
     }
 }
 
+uint16_t nvme_path_status(const struct nvme_controller *controller, const struct nvme_namespace *namespace)
+{
+    uint16_t status = nvme_ana_status(controller, namespace->ana_group);
+    return status ? status : nvme_sanitize_status(controller->subsystem);
+}
+
 unsigned nvme_access_of(const struct nvme_controller *controller, const struct nvme_namespace *namespace)
 {
     const struct nvme_host host = nvme_host_of(controller);
-    return nvme_ana_status(controller, namespace->ana_group) ? 0
-                                                             : nvme_reservation_access(&namespace->reservation, &host);
+    return nvme_path_status(controller, namespace) ? 0 : nvme_reservation_access(&namespace->reservation, &host);
 }
 
 static uint16_t check_use(struct nvme_request *request, const struct nvme_namespace *namespace, enum nvme_use use)
 {
     const struct nvme_controller *controller = request->controller;
-    uint16_t status = nvme_ana_status(controller, namespace->ana_group);
     if (use == NVME_USE_ADMIN)
         return NVME_SUCCESS;
+    uint16_t status = nvme_path_status(controller, namespace);
     if (status)
         return status;
     unsigned needed = use == NVME_USE_WRITE ? VOLUME_WRITE : VOLUME_READ;
@@ -99,7 +104,7 @@ static void push_access(struct nvme_subsystem *subsystem, struct nvme_namespace 
 {
     struct nvme_controller *controller = subsystem->controllers[id];
     unsigned function = controller->function, access = nvme_access_of(controller, namespace);
-    uint16_t why = nvme_ana_status(controller, namespace->ana_group);
+    uint16_t why = nvme_path_status(controller, namespace);
     why = nvme_final_status(why ? why : NVME_RESERVATION_CONFLICT);
     pthread_mutex_unlock(&subsystem->lock);
     block_volume_set_access(namespace->volume, function, access, why);

@@ -65,8 +65,6 @@ static void write_configuration(struct nvme_controller *controller, uint32_t val
     controller->cc = value & NVME_CC_WRITABLE;
     bool was = before & NVME_CC_ENABLE, is = value & NVME_CC_ENABLE;
     if (was && !is) {
-        if (!(controller->csts & NVME_CSTS_SHST_DONE) && controller->csts & NVME_CSTS_READY)
-            controller->unsafe_stops++;
         if (controller->life == NVME_STOPPED)
             controller->csts = 0;
         else

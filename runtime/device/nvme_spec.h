@@ -77,7 +77,7 @@ enum nvme_admin_opcode { /* Base figure 138 */
 
 /* Status code type << 8 | status code, beyond enum nvme_status: Base figures 95, 97 and 98, NVM figure 17. */
 enum nvme_more_status {
-    NVME_ABORT_SANITIZE_FAILED = 0x01c,
+    NVME_SANITIZE_FAILED = 0x01c,
     NVME_OPERATION_DENIED = 0x015,
     NVME_SANITIZE_IN_PROGRESS = 0x01d,
     NVME_HOST_IDENTIFIER_FORMAT = 0x018,
@@ -503,6 +503,7 @@ enum nvme_event_information {
     NVME_NOTICE_NAMESPACE = 0x00, /* Base figure 148 */
     NVME_NOTICE_ANA = 0x03,
     NVME_IO_RESERVATION = 0x00, /* Base figure 149 */
+    NVME_IO_SANITIZE = 0x01,
 };
 
 enum nvme_ana_state { /* Base figure 220 */

@@ -37,6 +37,7 @@ int nvme_subsystem_destroy(struct nvme_subsystem *subsystem)
     for (unsigned i = 0; i < NVME_NAMESPACES_MAX; i++)
         if (subsystem->namespaces[i])
             return -EBUSY;
+    nvme_sanitize_join(subsystem);
     pthread_cond_destroy(&subsystem->idle);
     pthread_mutex_destroy(&subsystem->lock);
     pthread_mutex_destroy(&subsystem->reserving);

@@ -531,7 +531,8 @@ static void test_admin_errors(void **state)
         {{.opcode = NVME_ADMIN_FORMAT, .namespace_id = 1, .dword10 = 1u << 9}, NVME_SUCCESS},
         {{.opcode = NVME_ADMIN_SANITIZE, .dword10 = 4}, NVME_INVALID_FIELD},
         {{.opcode = NVME_ADMIN_SANITIZE, .dword10 = 3}, NVME_INVALID_FIELD},
-        {{.opcode = NVME_ADMIN_SANITIZE, .dword10 = 2}, NVME_SUCCESS},
+        {{.opcode = NVME_ADMIN_SANITIZE, .dword10 = 2 | 1u << 9}, NVME_INVALID_FIELD},
+        {{.opcode = NVME_ADMIN_SANITIZE, .dword10 = 1}, NVME_SUCCESS},
         {{.opcode = NVME_ADMIN_SELF_TEST, .namespace_id = 99, .dword10 = 1}, NVME_INVALID_NAMESPACE},
         {{.opcode = NVME_ADMIN_GET_LOG_PAGE, .dword10 = 0xd | 1u << 16}, NVME_INVALID_LOG_PAGE},
         {{.opcode = NVME_ADMIN_GET_LOG_PAGE, .dword10 = 1u << 16, .dword14 = 1}, NVME_INVALID_FIELD},
@@ -543,29 +544,110 @@ static void test_admin_errors(void **state)
             fail_msg("case %u", i);
 }
 
-static void test_erase(void **state)
+static void test_secure_format(void **state)
 {
     struct bench *bench = *state;
-    struct nvme_controller *controller = bench->controllers[0];
     const struct nvme_command secure = {.opcode = NVME_ADMIN_FORMAT, .namespace_id = 1, .dword10 = 1u << 9};
-    const struct nvme_command sanitize = {.opcode = NVME_ADMIN_SANITIZE, .dword10 = 2};
-    const struct nvme_sanitize_log *log = (const void *)page;
     memset(bench->volumes[0].bytes, 0xaa, BENCH_VOLUME_BYTES);
-    bench_enable(controller);
-    assert_int_equal(bench_status(controller, 0, &secure, NULL, 0), NVME_SUCCESS);
+    bench_enable(bench->controllers[0]);
+    assert_int_equal(bench_status(bench->controllers[0], 0, &secure, NULL, 0), NVME_SUCCESS);
     assert_int_equal(bench->volumes[0].operations[BACKEND_ERASE], 1);
     assert_int_equal(bench->volumes[0].last_length, BENCH_VOLUME_BYTES);
     assert_int_equal(bench->volumes[0].bytes[12345], 0);
     assert_int_equal(bench->volumes[1].operations[BACKEND_ERASE], 0);
-    assert_int_equal(bench_status(controller, 0, &sanitize, NULL, 0), NVME_SUCCESS);
-    assert_int_equal(bench->volumes[1].operations[BACKEND_ERASE], 1);
+}
+
+static const struct nvme_sanitize_log *sanitize_log(struct nvme_controller *controller)
+{
     assert_int_equal(get_log(controller, NVME_LOG_SANITIZE, 512, 0, false), NVME_SUCCESS);
-    assert_int_equal(log->status & 7, 1);
-    assert_int_equal(log->progress, 0xffff);
+    return (const void *)page;
+}
+
+static void test_sanitize(void **state)
+{
+    struct bench *bench = *state;
+    struct nvme_controller *controller = bench->controllers[0];
+    struct nvme_command sanitize = {.opcode = NVME_ADMIN_SANITIZE, .dword10 = 2};
+    const struct nvme_command format = {.opcode = NVME_ADMIN_FORMAT, .namespace_id = 1};
+    const struct nvme_command write = {.opcode = NVME_WRITE, .namespace_id = 1};
+    struct bench_answer answer;
+    memset(bench->volumes[1].bytes, 0xaa, BENCH_VOLUME_BYTES);
+    bench_enable(controller);
+    bench_enable(bench->controllers[1]);
+    bench_create_pair(controller, 1);
+    assert_int_equal(sanitize_log(controller)->status, 0);
+    unsigned event = request_event(controller), other = request_event(bench->controllers[1]);
+    bench_stall(&bench->volumes[0], true);
+    assert_int_equal(bench_status(controller, 0, &sanitize, NULL, 0), NVME_SUCCESS);
+    /* Meanwhile nobody reads or writes, by the card or here. */
+    assert_int_equal(sanitize_log(controller)->status, 2);
+    assert_true(sanitize_log(controller)->progress < 0xffff);
+    assert_int_equal(bench_status(controller, 1, &write, page, 512), NVME_SANITIZE_IN_PROGRESS);
+    assert_int_equal(bench->volumes[1].access[4], 0);
+    assert_int_equal(bench->volumes[1].refusal[4] & ~NVME_DO_NOT_RETRY, NVME_SANITIZE_IN_PROGRESS);
+    assert_int_equal(bench_status(controller, 0, &format, NULL, 0), NVME_SANITIZE_IN_PROGRESS);
+    assert_int_equal(bench_status(bench->controllers[1], 0, &sanitize, NULL, 0), NVME_SANITIZE_IN_PROGRESS);
+    bench_disable(bench->controllers[1]); /* a reset does not end it */
+    bench_enable(bench->controllers[1]);
+    assert_true(bench_wait(other, 5000, &answer) && answer.silent);
+    bench_stall(&bench->volumes[0], false);
+    assert_true(bench_wait(event, 5000, &answer));
+    assert_int_equal(answer.result, NVME_LOG_SANITIZE << 16 | NVME_IO_SANITIZE << 8 | NVME_EVENT_IO_SPECIFIC);
+    assert_int_equal(sanitize_log(controller)->status, 1);
+    assert_int_equal(bench->volumes[1].bytes[777], 0);
+    assert_int_equal(bench->volumes[1].access[4], VOLUME_READ | VOLUME_WRITE);
+    assert_int_equal(bench_status(controller, 1, &write, page, 512), NVME_SUCCESS);
     /* What is another's is not for this controller to erase. */
     assert_int_equal(nvme_namespace_detach(controller, 2), 0);
     assert_int_equal(bench_status(controller, 0, &sanitize, NULL, 0), NVME_OPERATION_DENIED);
-    assert_int_equal(bench->volumes[0].operations[BACKEND_ERASE], 2);
+    assert_int_equal(bench->volumes[0].operations[BACKEND_ERASE], 1);
+}
+
+/* What could not be erased stays closed, until it could, or its owner said before that he takes it so. */
+static void test_failed_sanitize(void **state)
+{
+    struct bench *bench = *state;
+    struct nvme_controller *controller = bench->controllers[0];
+    struct nvme_command sanitize = {.opcode = NVME_ADMIN_SANITIZE, .dword10 = 2};
+    const struct nvme_command leave = {.opcode = NVME_ADMIN_SANITIZE, .dword10 = 1};
+    const struct nvme_command read = {.opcode = NVME_READ, .namespace_id = 1};
+    struct bench_answer answer;
+    bench_enable(controller);
+    bench_create_pair(controller, 1);
+    bench->volumes[1].fail = -EIO;
+    for (unsigned allowed = 0; allowed < 2; allowed++) {
+        unsigned event = request_event(controller);
+        sanitize.dword10 = 2 | allowed << 3;
+        assert_int_equal(bench_status(controller, 0, &sanitize, NULL, 0), NVME_SUCCESS);
+        assert_true(bench_wait(event, 5000, &answer));
+        assert_int_equal(sanitize_log(controller)->status, 3);
+        assert_int_equal(bench_status(controller, 1, &read, page, 512), NVME_SANITIZE_FAILED);
+        assert_int_equal(bench_status(controller, 0, &leave, NULL, 0), allowed ? NVME_SUCCESS : NVME_SANITIZE_FAILED);
+        assert_int_equal(bench_status(controller, 1, &read, page, 512), allowed ? NVME_SUCCESS : NVME_SANITIZE_FAILED);
+    }
+    assert_int_equal(bench->volumes[0].access[4], VOLUME_READ | VOLUME_WRITE);
+}
+
+/* A client that goes away without a shutdown is a loss of power; a reset is none. */
+static void test_power_cycles(void **state)
+{
+    struct bench *bench = *state;
+    struct nvme_controller *controller = bench->controllers[0];
+    const struct nvme_health_log *health = (const void *)page;
+    for (unsigned i = 0; i < 3; i++) {
+        bench_enable(controller);
+        assert_int_equal(get_log(controller, NVME_LOG_HEALTH, 512, 0, false), NVME_SUCCESS);
+        assert_int_equal(health->power_cycles[0], 1 + i);
+        assert_int_equal(health->unsafe_shutdowns[0], i < 2 ? i : 1);
+        bench_disable(controller);
+        bench_enable(controller);
+        if (i == 1) {
+            bench_set_register(controller, NVME_REG_CC, 0x00464001, 4);
+            assert_true(bench_wait_status(controller, 0xc, NVME_CSTS_SHST_DONE));
+        }
+        nvme_ops.disconnected(controller);
+        assert_int_equal(nvme_ops.dma_map(controller, 0, BENCH_MEMORY_BYTES, bench->memory_fd, 0, 3), 0);
+    }
 }
 
 #define BENCHED(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
@@ -591,7 +673,10 @@ int main(void)
         BENCHED(test_event_limit_and_masks),
         BENCHED(test_resize),
         BENCHED(test_admin_errors),
-        BENCHED(test_erase),
+        BENCHED(test_secure_format),
+        BENCHED(test_sanitize),
+        BENCHED(test_failed_sanitize),
+        BENCHED(test_power_cycles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
