@@ -201,14 +201,17 @@ static int open_disk(struct disk_volumes *disk, bool create, uint8_t *block, str
     int result = disk->store->bytes < DISK_BLOCK ? -EINVAL : disk->store->ops->read(disk->store, 0, block, DISK_BLOCK);
     if (result)
         return cipu_fail(error, result, "reading its beginning: %s", strerror(-result));
-    if (all_zeros(block, DISK_BLOCK))
+    if (all_zeros(block, DISK_BLOCK)) {
         result = create ? lay_out(disk, block, error)
                         : cipu_fail(error, -EINVAL, "found no disk there, and create is not set");
-    else {
+    } else {
         memcpy(&disk->superblock, block, sizeof disk->superblock);
-        result = disk_superblock_check(&disk->superblock) < 0
-                     ? cipu_fail(error, -EINVAL, "found other data there, expected a disk or zeros")
-                     : read_tables(disk, error);
+        if (disk_superblock_check(&disk->superblock) < 0)
+            result = cipu_fail(error, -EINVAL, "found other data there, expected a disk or zeros");
+        else if (disk->superblock.data > disk->store->bytes)
+            result = cipu_fail(error, -EINVAL, "found a disk that is smaller than its own tables");
+        else
+            result = read_tables(disk, error);
     }
     if (!result)
         result = fit_extents(disk, error);

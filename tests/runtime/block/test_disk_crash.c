@@ -17,31 +17,15 @@
 #include <errno.h>
 
 #include "runtime/block/crc32c.h"
-#include "runtime/block/disk_volumes.h"
+#include "tests/runtime/block/disk_image.h"
 
-#define SHIFT    16u
+#define SHIFT    IMAGE_EXTENT_SHIFT
 #define EXTENT   (1u << SHIFT)
-#define EXTENTS  14u
+#define EXTENTS  IMAGE_EXTENTS
 #define VOLUMES  4u
 #define SECTOR   512u
 #define CHANGES  160u
 #define VARIANTS 5u
-
-enum kind { WRITE, ZERO, SYNC };
-
-struct entry {
-    enum kind kind;
-    uint64_t offset, bytes;
-    uint8_t *data;
-};
-
-struct image {
-    struct disk_store store;
-    uint8_t *bytes;
-    struct entry *log;
-    size_t count, room;
-    unsigned fail_in; /* the next but so many writes, zeroings or syncs fail; 0 = none */
-};
 
 static uint64_t seed = 0x2545f4914f6cdd1du;
 
@@ -51,98 +35,6 @@ static uint64_t random_below(uint64_t below)
     seed ^= seed >> 7;
     seed ^= seed << 17;
     return seed % below;
-}
-
-/* ---- the store ---- */
-
-static void apply(uint8_t *bytes, const struct entry *entry)
-{
-    if (entry->kind == WRITE)
-        memcpy(bytes + entry->offset, entry->data, entry->bytes);
-    else if (entry->kind == ZERO)
-        memset(bytes + entry->offset, 0, entry->bytes);
-}
-
-static int record(struct disk_store *store, enum kind kind, uint64_t offset, const void *data, uint64_t bytes)
-{
-    struct image *image = (struct image *)store;
-    assert_true(offset % DISK_BLOCK == 0 && bytes % DISK_BLOCK == 0 && (uintptr_t)data % DISK_BLOCK == 0);
-    assert_true(offset <= store->bytes && bytes <= store->bytes - offset);
-    if (image->fail_in && --image->fail_in == 0)
-        return -EIO;
-    if (image->count == image->room)
-        image->log = realloc(image->log, (image->room = 2 * image->room + 64) * sizeof *image->log);
-    struct entry *entry = &image->log[image->count++];
-    *entry = (struct entry){kind, offset, bytes, kind == WRITE ? malloc(bytes) : NULL};
-    if (kind == WRITE)
-        memcpy(entry->data, data, bytes);
-    apply(image->bytes, entry);
-    return 0;
-}
-
-static int store_read(struct disk_store *store, uint64_t offset, void *data, size_t bytes)
-{
-    assert_true(offset <= store->bytes && bytes <= store->bytes - offset);
-    memcpy(data, ((struct image *)store)->bytes + offset, bytes);
-    return 0;
-}
-
-static int store_write(struct disk_store *store, uint64_t offset, const void *data, size_t bytes)
-{
-    return record(store, WRITE, offset, data, bytes);
-}
-
-static int store_zero(struct disk_store *store, uint64_t offset, uint64_t bytes)
-{
-    return record(store, ZERO, offset, NULL, bytes);
-}
-
-static int store_sync(struct disk_store *store)
-{
-    return record(store, SYNC, 0, NULL, 0);
-}
-
-static const struct disk_store_ops store_ops = {store_read, store_write, store_zero, store_sync};
-
-static void image_open(struct image *image, uint64_t bytes)
-{
-    *image = (struct image){.store = {&store_ops, bytes}, .bytes = calloc(1, bytes)};
-}
-
-static void image_forget(struct image *image)
-{
-    for (size_t i = 0; i < image->count; i++)
-        free(image->log[i].data);
-    image->count = 0;
-}
-
-static void image_close(struct image *image)
-{
-    image_forget(image);
-    free(image->log);
-    free(image->bytes);
-}
-
-/* A disk with small extents, so that a run of changes uses all of it again and again; their bytes are somebody's. */
-static void make_small_disk(struct image *image)
-{
-    struct disk_superblock superblock = {.version = DISK_VERSION, .extent_shift = SHIFT, .capacity = EXTENTS};
-    memcpy(superblock.magic, DISK_MAGIC, 8);
-    superblock.table_bytes = 64 + 128 * DISK_VOLUMES + 8 * EXTENTS;
-    superblock.table_bytes = (superblock.table_bytes + DISK_BLOCK - 1) / DISK_BLOCK * DISK_BLOCK;
-    superblock.tables[0] = DISK_BLOCK;
-    superblock.tables[1] = DISK_BLOCK + superblock.table_bytes;
-    superblock.data = superblock.tables[1] + superblock.table_bytes;
-    superblock.crc = crc32c(0, &superblock, offsetof(struct disk_superblock, crc));
-    assert_int_equal(disk_superblock_check(&superblock), 0);
-    image_open(image, superblock.data + (uint64_t)EXTENTS * EXTENT);
-    memset(image->bytes + superblock.data, 0xee, (size_t)EXTENTS * EXTENT);
-    memcpy(image->bytes, &superblock, sizeof superblock);
-    struct disk_table *table = (struct disk_table *)(image->bytes + superblock.tables[1]);
-    disk_table_make(table, &superblock);
-    table->generation = 1;
-    disk_table_seal(table, &superblock);
-    assert_int_equal(disk_table_check(table, &superblock), 0);
 }
 
 /* ---- what is known of the disk ---- */
@@ -279,9 +171,9 @@ static bool change(struct disk_volumes *disk, struct image *image, struct known 
     for (unsigned i = 0; i < one->extents; i++) {
         one->content[i] = (uint8_t)(1 + random_below(200));
         memset(data, one->content[i], EXTENT);
-        assert_int_equal(store_write(&image->store, map[i], data, EXTENT), 0);
+        assert_int_equal(image->store.ops->write(&image->store, map[i], data, EXTENT), 0);
     }
-    assert_int_equal(store_sync(&image->store), 0);
+    assert_int_equal(image->store.ops->sync(&image->store), 0);
     free(data);
     free(map);
     return true;
@@ -313,18 +205,18 @@ static unsigned make_changes(struct image *image, struct step *steps)
 /* ---- crashes ---- */
 
 /* variant 0: all that was written is there; 1: nothing since the last sync; others: a random choice of sectors. */
-static void apply_unsynced(uint8_t *bytes, const struct entry *entries, size_t count, unsigned variant)
+static void apply_unsynced(uint8_t *bytes, const struct image_entry *entries, size_t count, unsigned variant)
 {
     for (size_t i = 0; i < count && variant != 1; i++) {
         if (variant == 0) {
-            apply(bytes, &entries[i]);
+            image_apply(bytes, &entries[i]);
             continue;
         }
         for (uint64_t at = 0; at < entries[i].bytes; at += SECTOR) {
-            struct entry sector = {entries[i].kind, entries[i].offset + at, SECTOR,
-                                   entries[i].data ? entries[i].data + at : NULL};
+            struct image_entry sector = {entries[i].kind, entries[i].offset + at, SECTOR,
+                                         entries[i].data ? entries[i].data + at : NULL};
             if (random_below(2))
-                apply(bytes, &sector);
+                image_apply(bytes, &sector);
         }
     }
 }
@@ -360,7 +252,7 @@ static void test_crashes(void **state)
     (void)state;
     struct image image, crashed;
     struct step *steps = calloc(CHANGES, sizeof *steps);
-    make_small_disk(&image);
+    image_make_disk(&image);
     image_open(&crashed, image.store.bytes);
     uint8_t *synced = malloc(image.store.bytes);
     memcpy(synced, image.bytes, image.store.bytes);
@@ -375,9 +267,9 @@ static void test_crashes(void **state)
             check_crash(&crashed, &steps[at], i >= steps[at].end);
             image_forget(&crashed);
         }
-        if (i < image.count && image.log[i].kind == SYNC)
+        if (i < image.count && image.log[i].kind == IMAGE_SYNC)
             for (; from <= i; from++)
-                apply(synced, &image.log[from]);
+                image_apply(synced, &image.log[from]);
     }
     assert_true(crashes > 1000);
     print_message("%u crashes after %zu writes and syncs\n", crashes, image.count);
@@ -415,9 +307,9 @@ static void test_laying_out(void **state)
                 disk_volumes_close(again);
                 image_forget(&crashed);
             }
-            if (i < entries && image.log[i].kind == SYNC)
+            if (i < entries && image.log[i].kind == IMAGE_SYNC)
                 for (; from <= i; from++)
-                    apply(base, &image.log[from]);
+                    image_apply(base, &image.log[from]);
         }
         /* So that its tables are of a higher generation than new ones. */
         assert_true(disk_volumes_create(disk, "tenant", 512, NULL) >= 0);
@@ -438,7 +330,7 @@ static void test_failing_store(void **state)
     struct image image;
     struct disk_volumes *disk;
     struct known known = {0};
-    make_small_disk(&image);
+    image_make_disk(&image);
     assert_int_equal(disk_volumes_open(&image.store, false, &disk, NULL), 0);
     for (unsigned i = 0; i < 2000; i++) {
         struct known before = known;
