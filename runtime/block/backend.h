@@ -50,10 +50,19 @@ struct backend_info {
     uint32_t optimal_bytes; /* 0 = no preference */
 };
 
+struct disk_set; /* runtime/block/disk.h */
+
+struct backend_options {
+    uint64_t bytes; /* what memory:, null: and new files and volumes of disks are made with; 0 = what is there */
+    bool create;    /* file:, disk: make it if it is not there */
+    bool read_only; /* file: opened so that others may read it too */
+    struct disk_set *disks; /* where disk: finds its disk; NULL = there are none */
+};
+
 struct backend_ops {
     const char *scheme; /* "file:" */
     /* `rest` is what follows the scheme. */
-    int (*open)(const char *rest, uint64_t bytes, bool create, struct block_backend **backend,
+    int (*open)(const char *rest, const struct backend_options *options, struct block_backend **backend,
                 struct cipu_error *error);
     void (*close)(struct block_backend *backend);
     void (*info)(const struct block_backend *backend, struct backend_info *info);
@@ -67,6 +76,11 @@ struct backend_ops {
     /* The bytes themselves where they lie in memory that the card can map: fd and offset of all of them; NULL = no such
      * memory. Data then moves between them and the guest without a buffer in between. */
     int (*memory)(const struct block_backend *backend, int *fd, off_t *offset);
+    /* All buffers of READ and WRITE will lie in these bytes; called once, before the first submit. NULL = no use. */
+    void (*use_buffers)(struct block_backend *backend, void *base, size_t bytes);
+    /* Erases everything, waits for it, and goes on with it after a crash. Not on the engine's thread and with nothing
+     * in flight. NULL = as BACKEND_ERASE. */
+    int (*erase)(struct block_backend *backend, struct cipu_error *error);
     /* Reads give nothing worth moving (null:). */
     bool moves_nothing;
 };
@@ -76,9 +90,11 @@ struct block_backend {
     const struct backend_ops *ops;
 };
 
-/* Opens "SCHEME:REST". `bytes` is for those that are made with a size (memory:, null:, file: with create), else 0.
- * Errors: -EINVAL for a scheme that does not exist, with the list of those that do; else what the backend says. */
-int backend_open(const char *uri, uint64_t bytes, bool create, struct block_backend **backend,
+/* Opens "SCHEME:REST". Errors: -EINVAL for a scheme that does not exist, with the list of those that do; else what the
+ * backend says. */
+int backend_open(const char *uri, const struct backend_options *options, struct block_backend **backend,
                  struct cipu_error *error);
+
+extern const struct backend_ops backend_null, backend_memory, backend_file, backend_disk, backend_fault;
 
 #endif

@@ -26,6 +26,11 @@ int block_engine_open(struct cipu_card *card, struct cipu_host *host, struct blo
                       struct cipu_error *error);
 void block_engine_close(struct block_engine *engine); /* no device, no volume is left */
 
+/* The disks that disk: backends are cut of (runtime/block/disk.h). */
+struct disk_set *block_engine_disks(struct block_engine *engine);
+/* Entries of the backend ring that contradicted what was in flight: the card's fault. */
+uint64_t block_engine_unexpected(const struct block_engine *engine);
+
 /* A raw command, valid until it is completed. */
 struct block_raw {
     struct block_command command;

@@ -9,6 +9,7 @@
 #define CIPU_BLOCK_VOLUME_H
 
 #include "runtime/block/engine.h"
+#include "runtime/block/latency.h"
 
 #define VOLUME_NAME_BYTES 64
 
@@ -64,14 +65,28 @@ struct volume_listener {
 void block_volume_listen(struct block_volume *volume, struct volume_listener *listener);
 void block_volume_unlisten(struct block_volume *volume, struct volume_listener *listener);
 
-/* Latency histograms: bucket i counts durations of [2^(i/4), 2^((i+1)/4)) ns: relative error 19 %. */
-#define LATENCY_BUCKETS 160
+/* What a volume did, by enum backend_operation. */
+#define VOLUME_OPERATIONS 7
+struct volume_statistics {
+    uint64_t operations[VOLUME_OPERATIONS], bytes[VOLUME_OPERATIONS]; /* that went well */
+    uint64_t errors[VOLUME_OPERATIONS];
+};
+void block_volume_statistics(const struct block_volume *volume, struct volume_statistics *statistics);
+
+/*
+ * Where the time of reads and writes went (buckets: runtime/block/latency.h). FETCH: from the guest's doorbell until
+ * the backend began, with the move of a write's data, without QUEUE: what limits and a want of buffers took. COMPLETE:
+ * from the backend's end until the data was moved, or the completion was sent. TOTAL is the sum.
+ */
 enum latency_stage { LATENCY_FETCH, LATENCY_QUEUE, LATENCY_BACKEND, LATENCY_COMPLETE, LATENCY_TOTAL, LATENCY_STAGES };
 struct volume_latency {
     uint64_t buckets[LATENCY_STAGES][LATENCY_BUCKETS];
-    uint64_t count, bytes;
+    uint64_t count, bytes, nanoseconds;
 };
 /* operation: BACKEND_READ or BACKEND_WRITE. */
 void block_volume_latency(const struct block_volume *volume, uint8_t operation, struct volume_latency *latency);
+
+/* New rules for a volume whose backend is fault: (runtime/block/backend_fault.h); -EINVAL for others. */
+int block_volume_set_faults(struct block_volume *volume, const char *rules, struct cipu_error *error);
 
 #endif
