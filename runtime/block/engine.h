@@ -55,6 +55,8 @@ struct inflight_record; /* runtime/block/inflight.h */
  * thread but the engine's. */
 void block_queue_begin(struct block_engine *engine, unsigned queue, uint16_t position, struct inflight_record *record,
                        unsigned entries);
+/* The record is not touched any more when it returns. */
+void block_queue_forget(struct block_engine *engine, unsigned queue);
 /* How far the queue is: free running counts of the commands that came and of those that ended, in whatever way. Any
  * thread. */
 struct block_queue_progress {

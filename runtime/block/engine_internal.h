@@ -14,6 +14,7 @@
 #include "driver/host_block.h"
 #include "hls/include/beat.h"
 #include "runtime/block/engine.h"
+#include "runtime/block/inflight.h"
 #include "runtime/block/latency.h"
 #include "runtime/block/pool.h"
 #include "runtime/block/status.h"
@@ -70,8 +71,12 @@ struct block_queue {
     void *device;
     uint16_t function;
     bool draining, silent;
-    uint16_t status;     /* of what comes while it drains */
-    unsigned at_backend; /* commands */
+    uint16_t status;                /* of what comes while it drains */
+    unsigned at_backend;            /* commands */
+    struct inflight_record *record; /* of virtio-blk; NULL = none is kept */
+    unsigned record_entries;
+    uint64_t finished;               /* number of the next completion */
+    _Atomic uint16_t arrived, ended; /* commands; other threads read */
 };
 
 /* What another thread asks for. */
@@ -143,9 +148,10 @@ struct block_volume {
     bool moves_nothing; /* and of this nothing at all */
     bool read_only, held;
     uint8_t access[CARD_FUNCTIONS];
-    uint16_t denied[CARD_FUNCTIONS]; /* status of what a function may not */
-    uint32_t writes[CARD_FUNCTIONS]; /* changes under way */
-    uint32_t in_flight;              /* commands past their checks */
+    atomic_bool durable[CARD_FUNCTIONS]; /* every write; other threads set it */
+    uint16_t denied[CARD_FUNCTIONS];     /* status of what a function may not */
+    uint32_t writes[CARD_FUNCTIONS];     /* changes under way */
+    uint32_t in_flight;                  /* commands past their checks */
     uint32_t at_backend;
     unsigned active; /* place in engine->active */
     struct tag_list waiting;
@@ -178,6 +184,10 @@ void volume_done(struct block_volume *volume);
 void tag_list_append(struct tag_list *list, struct block_tag *tag);
 struct block_tag *tag_list_take(struct tag_list *list);
 bool tag_list_remove(struct tag_list *list, struct block_tag *tag);
+
+/* inflight.c: a command of the queue came; one is over, and unless `silent` its guest hears of it */
+void inflight_arrived(struct block_queue *queue, unsigned slot);
+void inflight_ended(struct block_queue *queue, unsigned slot, bool silent);
 
 /* raw.c */
 void raw_take(struct block_tag *tag);

@@ -5,8 +5,8 @@
  * around its rings many times: the rings alone do not tell which chains are not done, they and this record do.
  *
  * A record may be behind the rings by what the card had not passed on, or ahead of them by completions that the card
- * had not published; those are published in the order in which the engine sent them. runtime/device/virtio_blk_recover.c
- * takes both into account.
+ * had not published; those are published in the order in which the engine sent them.
+ * runtime/device/virtio_blk_recover.c takes both into account.
  *
  * The layout is that of one queue's part of the inflight buffer of vhost-user for split virtqueues (vhost-user.rst,
  * "Inflight I/O tracking"), so that a client can keep it; what stands in the fields is this backend's own business.
@@ -36,6 +36,10 @@ struct inflight_record {
     uint16_t finished; /* low half of the next completion's number */
     struct inflight_entry entry[];
 };
+
+/* A number for the completion that becomes the used ring's entry `position`: higher than any in the record, so that
+ * what is in it stays older. */
+uint64_t inflight_next(const struct inflight_record *record, unsigned entries, uint16_t position);
 
 static_assert(sizeof(struct inflight_entry) == 16, "struct DescStateSplit");
 static_assert(sizeof(struct inflight_record) == 16, "struct QueueRegionSplit");
