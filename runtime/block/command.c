@@ -60,7 +60,7 @@ static bool put_answer(struct block_engine *engine, const struct block_answer *a
 void command_answer(struct block_tag *tag, const struct block_answer *answer)
 {
     struct block_engine *engine = tag->engine;
-    if (answer->flags & ANSWER_COMPLETE)
+    if (answer->flags & ANSWER_COMPLETE && tag->state != TAG_SILENT)
         inflight_ended(queue_of(tag), answer->tag % BLOCK_SLOTS, answer->flags & ANSWER_SILENT);
     if (!engine->unsent.first && put_answer(engine, answer))
         return;
@@ -96,7 +96,7 @@ static void answer(struct block_tag *tag, uint32_t flags, uint16_t status, uint6
     struct block_answer reply = {
         .tag = command->tag,
         .status = status,
-        .flags = flags | (complete && tag->silent ? ANSWER_SILENT : 0),
+        .flags = flags,
         .address = address,
         .length = move ? command->length : 0,
         .skip = flags & ANSWER_MOVE_IN && command->flags & BLOCK_VIRTIO ? VIRTIO_HEADER_BYTES : 0,
@@ -172,13 +172,31 @@ void command_finish(struct block_tag *tag)
     }
 }
 
+bool command_ends_silently(struct block_tag *tag, const struct block_answer *silent)
+{
+    if (!(silent->flags & ANSWER_SILENT) || !(tag->raw.command.flags & BLOCK_VIRTIO))
+        return false;
+    struct block_answer reply = *silent;
+    reply.flags |= ANSWER_TELL;
+    tag->state = TAG_SILENT;
+    command_answer(tag, &reply);
+    return true;
+}
+
 static void complete(struct block_tag *tag, uint16_t status)
 {
     if (tag->volume)
         count(tag, status);
     if (tag->volume && !status && !tag->silent)
         record_latency(tag);
-    answer(tag, ANSWER_COMPLETE, status, 0);
+    const struct block_command *command = &tag->raw.command;
+    struct block_answer reply = {.tag = command->tag,
+                                 .status = status,
+                                 .flags = ANSWER_COMPLETE | (tag->silent ? ANSWER_SILENT : 0),
+                                 .written = written_bytes(command, status)};
+    if (command_ends_silently(tag, &reply))
+        return;
+    command_answer(tag, &reply);
     command_finish(tag);
 }
 
@@ -410,6 +428,9 @@ static void take_moved(struct block_engine *engine, const struct block_command *
             tag->volume->writes[tag->raw.command.function]--;
         if (!notice->status)
             record_latency(tag);
+        command_finish(tag);
+    } else if (state == TAG_SILENT) {
+        inflight_ended(queue_of(tag), notice->tag % BLOCK_SLOTS, true);
         command_finish(tag);
     } else if (state == TAG_RAW && tag->move) {
         raw_moved(tag, notice->status);

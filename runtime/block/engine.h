@@ -57,10 +57,11 @@ void block_queue_begin(struct block_engine *engine, unsigned queue, uint16_t pos
                        unsigned entries);
 /* The record is not touched any more when it returns. */
 void block_queue_forget(struct block_engine *engine, unsigned queue);
-/* How far the queue is: free running counts of the commands that came and of those that ended, in whatever way. Any
- * thread. */
+/* How far the queue is, counted freely from its position on. Any thread. */
 struct block_queue_progress {
-    uint16_t arrived, ended;
+    uint16_t arrived;   /* commands that came */
+    uint16_t ended;     /* that are over: a completion was sent, or obeyed in silence */
+    uint16_t completed; /* completions that the guest hears of: the used ring's index when all are published */
 };
 struct block_queue_progress block_queue_progress(struct block_engine *engine, unsigned queue);
 

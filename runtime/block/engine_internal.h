@@ -34,6 +34,7 @@ enum tag_state {
     TAG_MOVE_IN,    /* the card fetches a write's data */
     TAG_BACKEND,    /* at its backend */
     TAG_COMPLETING, /* completed; the card tells when the buffer is free again */
+    TAG_SILENT,     /* ended without its guest hearing of it; the card tells when it has obeyed that */
     TAG_RAW,        /* at its device */
 };
 
@@ -76,7 +77,7 @@ struct block_queue {
     struct inflight_record *record; /* of virtio-blk; NULL = none is kept */
     unsigned record_entries;
     uint64_t finished;               /* number of the next completion */
-    _Atomic uint16_t arrived, ended; /* commands; other threads read */
+    _Atomic uint16_t arrived, ended, completed; /* commands; other threads read */
 };
 
 /* What another thread asks for. */
@@ -176,6 +177,8 @@ void command_take(struct block_engine *engine, const struct block_raw *record);
 void command_refuse(struct block_tag *tag, uint16_t status);
 void command_answer(struct block_tag *tag, const struct block_answer *answer);
 void command_finish(struct block_tag *tag);
+/* A virtio command ends in silence: the queue is over when the card has obeyed, and nothing else shows that. */
+bool command_ends_silently(struct block_tag *tag, const struct block_answer *answer);
 unsigned command_send_unsent(struct block_engine *engine);
 /* Begins or goes on with what waited for the volume. */
 void command_resume(struct block_volume *volume);

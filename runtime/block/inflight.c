@@ -36,6 +36,7 @@ void inflight_ended(struct block_queue *queue, unsigned slot, bool silent)
             atomic_signal_fence(memory_order_seq_cst);
             entry->in_flight = 0;
         }
+        atomic_store_explicit(&queue->completed, (uint16_t)(number + 1), memory_order_release);
     }
     atomic_signal_fence(memory_order_seq_cst);
     atomic_store_explicit(&queue->ended, (uint16_t)(ended + 1), memory_order_release);
@@ -70,6 +71,7 @@ static void set_queue(void *context)
         begin->record->finished = begin->position;
     atomic_store(&queue->arrived, begin->position);
     atomic_store(&queue->ended, begin->position);
+    atomic_store(&queue->completed, begin->position);
 }
 
 void block_queue_begin(struct block_engine *engine, unsigned queue, uint16_t position, struct inflight_record *record,
@@ -97,5 +99,7 @@ struct block_queue_progress block_queue_progress(struct block_engine *engine, un
     struct block_queue *of = &engine->queues[queue % BLOCK_QUEUES];
     /* `ended` first: what ended had arrived. */
     uint16_t ended = atomic_load_explicit(&of->ended, memory_order_acquire);
-    return (struct block_queue_progress){atomic_load_explicit(&of->arrived, memory_order_acquire), ended};
+    return (struct block_queue_progress){.arrived = atomic_load_explicit(&of->arrived, memory_order_acquire),
+                                         .ended = ended,
+                                         .completed = atomic_load_explicit(&of->completed, memory_order_acquire)};
 }

@@ -11,7 +11,7 @@
 
 #define STOP_POLL_US 200
 #define QUIET_MS     500 /* of a stop's time, kept for ending what has not begun */
-#define SETTLE_MS    50
+#define SETTLE_MS    100
 
 static unsigned card_queue(const struct virtio_blk *blk, unsigned queue)
 {
@@ -205,8 +205,7 @@ static void end_recovery(struct virtio_blk *blk, unsigned queue)
  * begun are ended; those of others are carried out, unless that takes too long: then they stay on record. */
 static bool drain(struct virtio_blk *blk, unsigned queue, bool forget, int64_t deadline)
 {
-    int64_t settled = is_faulted(&blk->queues[queue]) ? now_ms() + SETTLE_MS : 0;
-    for (int64_t now = now_ms(); !is_over(blk, queue) || now < settled; now = now_ms()) {
+    for (int64_t now = now_ms(); !is_over(blk, queue); now = now_ms()) {
         if (now >= deadline)
             return false;
         if (forget || deadline - now < QUIET_MS) {
@@ -218,6 +217,21 @@ static bool drain(struct virtio_blk *blk, unsigned queue, bool forget, int64_t d
     return true;
 }
 
+/* The engine has sent all completions: until the card has published them. Of a queue that broke, more may come, or
+ * nothing; and the ring is the guest's, who can write to it. */
+static void settle(struct virtio_blk *blk, unsigned queue)
+{
+    const struct blk_queue *state = &blk->queues[queue];
+    uint16_t published;
+    for (int64_t until = now_ms() + SETTLE_MS; now_ms() < until; usleep(STOP_POLL_US)) {
+        struct block_queue_progress progress = block_queue_progress(blk->engine, card_queue(blk, queue));
+        if (guest_memory_read(blk->memory, state->setting.used + VIRTQ_USED_INDEX, &published, sizeof published))
+            return;
+        if (published == progress.completed && !is_faulted(state))
+            return;
+    }
+}
+
 /* The fetching side first: then nothing new comes, and its position says how much there is to wait for. */
 static bool stop_card_queue(struct virtio_blk *blk, unsigned queue, bool forget, int64_t deadline)
 {
@@ -225,6 +239,7 @@ static bool stop_card_queue(struct virtio_blk *blk, unsigned queue, bool forget,
     bool stopped = card_queue_stop(blk, queue, TARGET_BLK, &state->fetched) == 0;
     if (stopped)
         state->stuck = !drain(blk, queue, forget, deadline);
+    settle(blk, queue);
     return card_queue_stop(blk, queue, TARGET_BLK_USED, &state->position) == 0 && stopped && !state->stuck;
 }
 
