@@ -60,6 +60,8 @@ static bool put_answer(struct block_engine *engine, const struct block_answer *a
 void command_answer(struct block_tag *tag, const struct block_answer *answer)
 {
     struct block_engine *engine = tag->engine;
+    if (answer->flags & ANSWER_COMPLETE && tag->state != TAG_SILENT)
+        inflight_ended(queue_of(tag), answer->tag % BLOCK_SLOTS, answer->flags & ANSWER_SILENT);
     if (!engine->unsent.first && put_answer(engine, answer))
         return;
     tag->answer = *answer;
@@ -94,7 +96,7 @@ static void answer(struct block_tag *tag, uint32_t flags, uint16_t status, uint6
     struct block_answer reply = {
         .tag = command->tag,
         .status = status,
-        .flags = flags | (complete && tag->silent ? ANSWER_SILENT : 0),
+        .flags = flags,
         .address = address,
         .length = move ? command->length : 0,
         .skip = flags & ANSWER_MOVE_IN && command->flags & BLOCK_VIRTIO ? VIRTIO_HEADER_BYTES : 0,
@@ -106,6 +108,7 @@ static void answer(struct block_tag *tag, uint32_t flags, uint16_t status, uint6
 /* ---- the end ---- */
 
 static void serve_waiting(struct block_engine *engine);
+static void begin_record(struct block_engine *engine, const struct block_raw *record, bool late);
 
 static void record_latency(struct block_tag *tag)
 {
@@ -165,8 +168,19 @@ void command_finish(struct block_tag *tag)
     if (tag->late) {
         struct block_raw successor = tag->successor;
         tag->late = false;
-        command_take(engine, &successor);
+        begin_record(engine, &successor, true);
     }
+}
+
+bool command_ends_silently(struct block_tag *tag, const struct block_answer *silent)
+{
+    if (!(silent->flags & ANSWER_SILENT) || !(tag->raw.command.flags & BLOCK_VIRTIO))
+        return false;
+    struct block_answer reply = *silent;
+    reply.flags |= ANSWER_TELL;
+    tag->state = TAG_SILENT;
+    command_answer(tag, &reply);
+    return true;
 }
 
 static void complete(struct block_tag *tag, uint16_t status)
@@ -175,7 +189,14 @@ static void complete(struct block_tag *tag, uint16_t status)
         count(tag, status);
     if (tag->volume && !status && !tag->silent)
         record_latency(tag);
-    answer(tag, ANSWER_COMPLETE, status, 0);
+    const struct block_command *command = &tag->raw.command;
+    struct block_answer reply = {.tag = command->tag,
+                                 .status = status,
+                                 .flags = ANSWER_COMPLETE | (tag->silent ? ANSWER_SILENT : 0),
+                                 .written = written_bytes(command, status)};
+    if (command_ends_silently(tag, &reply))
+        return;
+    command_answer(tag, &reply);
     command_finish(tag);
 }
 
@@ -241,7 +262,8 @@ static void to_backend(struct block_tag *tag)
         tag->volume->writes[command->function]++;
     tag->request = (struct backend_request){
         .operation = command->opcode, /* the same numbers, see below */
-        .durable = command->flags & BLOCK_FUA,
+        .durable = command->flags & BLOCK_FUA ||
+                   atomic_load_explicit(&tag->volume->durable[command->function], memory_order_relaxed),
         .unmap = command->flags & BLOCK_UNMAP,
         .offset = command->opcode == BLOCK_FLUSH ? 0 : command->offset,
         .length = command->opcode == BLOCK_FLUSH ? 0 : command->length,
@@ -290,7 +312,7 @@ static void serve_waiting(struct block_engine *engine)
     if (engine->serving)
         return;
     engine->serving = true;
-    for (unsigned class = POOL_CLASSES; class -- > 0;) {
+    for (unsigned class = POOL_CLASSES; class --> 0;) {
         struct block_tag *tag = engine->waiting[class].first;
         while (tag && block_pool_take(&engine->pool, class, &tag->buffer)) {
             tag_list_take(&engine->waiting[class]);
@@ -407,6 +429,9 @@ static void take_moved(struct block_engine *engine, const struct block_command *
         if (!notice->status)
             record_latency(tag);
         command_finish(tag);
+    } else if (state == TAG_SILENT) {
+        inflight_ended(queue_of(tag), notice->tag % BLOCK_SLOTS, true);
+        command_finish(tag);
     } else if (state == TAG_RAW && tag->move) {
         raw_moved(tag, notice->status);
     } else if (state != TAG_MOVE_IN) {
@@ -419,12 +444,13 @@ static void take_moved(struct block_engine *engine, const struct block_command *
 }
 
 /* A command whose tag is in flight has no answer of its own: it would be taken for the first one's. */
-static struct block_tag *claim(struct block_engine *engine, const struct block_raw *record)
+static struct block_tag *claim(struct block_engine *engine, const struct block_raw *record, bool late)
 {
     struct block_tag *tag = record->command.tag < BLOCK_TAGS ? &engine->tags[record->command.tag] : NULL;
     if (tag && tag->state == TAG_COMPLETING && !tag->late) {
         tag->successor = *record;
         tag->late = true;
+        inflight_arrived(queue_of(tag), record->command.tag % BLOCK_SLOTS);
         return NULL;
     }
     if (!tag || tag->state != TAG_FREE || tag->answers) {
@@ -433,6 +459,8 @@ static struct block_tag *claim(struct block_engine *engine, const struct block_r
     }
     tag->engine = engine;
     tag->raw = *record;
+    if (!late)
+        inflight_arrived(queue_of(tag), record->command.tag % BLOCK_SLOTS);
     tag->volume = NULL;
     tag->silent = tag->ended = false;
     tag->waited = tag->stopped = 0;
@@ -462,14 +490,20 @@ static void take_command(struct block_tag *tag)
     }
 }
 
+/* `late`: it came a while ago. */
+static void begin_record(struct block_engine *engine, const struct block_raw *record, bool late)
+{
+    struct block_tag *tag = claim(engine, record, late);
+    if (tag)
+        take_command(tag);
+}
+
 void command_take(struct block_engine *engine, const struct block_raw *record)
 {
     if (record->command.kind == BACKEND_MOVED) {
         take_moved(engine, &record->command);
     } else if (record->command.kind == BACKEND_COMMAND || record->command.kind == BACKEND_RAW) {
-        struct block_tag *tag = claim(engine, record);
-        if (tag)
-            take_command(tag);
+        begin_record(engine, record, false);
     } else {
         counter_add(&engine->unexpected, 1);
     }

@@ -48,6 +48,23 @@ int block_queues_alloc(struct block_engine *engine, unsigned function, unsigned 
 /* After all its queues are stopped and nothing is in flight. */
 void block_queues_free(struct block_engine *engine, unsigned first, unsigned count);
 
+struct inflight_record; /* runtime/block/inflight.h */
+
+/* A queue of virtio-blk is about to run from `position` of its rings: counting begins there, and until the next call
+ * the engine keeps `record` (NULL = none), which has room for `entries` heads. Nothing is in flight in the queue. Any
+ * thread but the engine's. */
+void block_queue_begin(struct block_engine *engine, unsigned queue, uint16_t position, struct inflight_record *record,
+                       unsigned entries);
+/* The record is not touched any more when it returns. */
+void block_queue_forget(struct block_engine *engine, unsigned queue);
+/* How far the queue is, counted freely from its position on. Any thread. */
+struct block_queue_progress {
+    uint16_t arrived;   /* commands that came */
+    uint16_t ended;     /* that are over: a completion was sent, or obeyed in silence */
+    uint16_t completed; /* completions that the guest hears of: the used ring's index when all are published */
+};
+struct block_queue_progress block_queue_progress(struct block_engine *engine, unsigned queue);
+
 /* Ends what is in flight in a queue so that QUEUE_STOP can complete: raw commands that wait at the device are the
  * device's business; commands at backends are waited for. status: what those get that had not begun (NVMe:
  * NVME_ABORT_SQ_DELETED); `silent`: the guest hears of none (reset). Returns when nothing of the queue is at a backend;

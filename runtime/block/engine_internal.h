@@ -14,6 +14,7 @@
 #include "driver/host_block.h"
 #include "hls/include/beat.h"
 #include "runtime/block/engine.h"
+#include "runtime/block/inflight.h"
 #include "runtime/block/latency.h"
 #include "runtime/block/pool.h"
 #include "runtime/block/status.h"
@@ -33,6 +34,7 @@ enum tag_state {
     TAG_MOVE_IN,    /* the card fetches a write's data */
     TAG_BACKEND,    /* at its backend */
     TAG_COMPLETING, /* completed; the card tells when the buffer is free again */
+    TAG_SILENT,     /* ended without its guest hearing of it; the card tells when it has obeyed that */
     TAG_RAW,        /* at its device */
 };
 
@@ -70,8 +72,12 @@ struct block_queue {
     void *device;
     uint16_t function;
     bool draining, silent;
-    uint16_t status;     /* of what comes while it drains */
-    unsigned at_backend; /* commands */
+    uint16_t status;                /* of what comes while it drains */
+    unsigned at_backend;            /* commands */
+    struct inflight_record *record; /* of virtio-blk; NULL = none is kept */
+    unsigned record_entries;
+    uint64_t finished;               /* number of the next completion */
+    _Atomic uint16_t arrived, ended, completed; /* commands; other threads read */
 };
 
 /* What another thread asks for. */
@@ -143,9 +149,10 @@ struct block_volume {
     bool moves_nothing; /* and of this nothing at all */
     bool read_only, held;
     uint8_t access[CARD_FUNCTIONS];
-    uint16_t denied[CARD_FUNCTIONS]; /* status of what a function may not */
-    uint32_t writes[CARD_FUNCTIONS]; /* changes under way */
-    uint32_t in_flight;              /* commands past their checks */
+    atomic_bool durable[CARD_FUNCTIONS]; /* every write; other threads set it */
+    uint16_t denied[CARD_FUNCTIONS];     /* status of what a function may not */
+    uint32_t writes[CARD_FUNCTIONS];     /* changes under way */
+    uint32_t in_flight;                  /* commands past their checks */
     uint32_t at_backend;
     unsigned active; /* place in engine->active */
     struct tag_list waiting;
@@ -170,6 +177,8 @@ void command_take(struct block_engine *engine, const struct block_raw *record);
 void command_refuse(struct block_tag *tag, uint16_t status);
 void command_answer(struct block_tag *tag, const struct block_answer *answer);
 void command_finish(struct block_tag *tag);
+/* A virtio command ends in silence: the queue is over when the card has obeyed, and nothing else shows that. */
+bool command_ends_silently(struct block_tag *tag, const struct block_answer *answer);
 unsigned command_send_unsent(struct block_engine *engine);
 /* Begins or goes on with what waited for the volume. */
 void command_resume(struct block_volume *volume);
@@ -178,6 +187,10 @@ void volume_done(struct block_volume *volume);
 void tag_list_append(struct tag_list *list, struct block_tag *tag);
 struct block_tag *tag_list_take(struct tag_list *list);
 bool tag_list_remove(struct tag_list *list, struct block_tag *tag);
+
+/* inflight.c: a command of the queue came; one is over, and unless `silent` its guest hears of it */
+void inflight_arrived(struct block_queue *queue, unsigned slot);
+void inflight_ended(struct block_queue *queue, unsigned slot, bool silent);
 
 /* raw.c */
 void raw_take(struct block_tag *tag);

@@ -73,6 +73,8 @@ static void start_move(struct block_engine *engine, struct inbox_item *item)
 static void complete_raw(struct block_tag *tag, const struct block_answer *answer)
 {
     tag->answers = false;
+    if (command_ends_silently(tag, answer))
+        return;
     command_answer(tag, answer);
     command_finish(tag);
 }

@@ -464,6 +464,12 @@ int block_volume_erase(struct block_volume *volume, struct cipu_error *error)
     return result;
 }
 
+void block_volume_set_durable(struct block_volume *volume, unsigned function, bool durable)
+{
+    if (function < CARD_FUNCTIONS)
+        atomic_store_explicit(&volume->durable[function], durable, memory_order_relaxed);
+}
+
 void block_volume_listen(struct block_volume *volume, struct volume_listener *listener)
 {
     pthread_mutex_lock(&volume->engine->control);

@@ -49,6 +49,9 @@ void block_volume_detach(struct block_volume *volume, unsigned function);
  * When it returns, no write of that function begun under the old access is under way. */
 void block_volume_set_access(struct block_volume *volume, unsigned function, unsigned access, uint16_t status);
 
+/* Whether each write of a function is to be durable before it completes (virtio-blk's write-through mode). */
+void block_volume_set_durable(struct block_volume *volume, unsigned function, bool durable);
+
 /* Grows; -EINVAL for less than it has ("shrinking loses data"). Calls the listeners. */
 int block_volume_resize(struct block_volume *volume, uint64_t bytes, struct cipu_error *error);
 int block_volume_set_limits(struct block_volume *volume, const struct volume_limits *limits, struct cipu_error *error);

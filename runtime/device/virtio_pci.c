@@ -158,8 +158,12 @@ static int write_bar(struct virtio_pci *pci, uint64_t offset, const void *data, 
     memcpy(&value, data, bytes);
     if (offset >= VIRTIO_PCI_COMMON && offset < VIRTIO_PCI_COMMON + VIRTIO_PCI_COMMON_BYTES)
         return virtio_pci_common_write(pci, offset - VIRTIO_PCI_COMMON, value, bytes);
-    /* The device's configuration has no field that a driver of this version may write. */
-    return offset >= VIRTIO_PCI_DEVICE ? 0 : -EINVAL;
+    if (offset < VIRTIO_PCI_DEVICE)
+        return -EINVAL;
+    offset -= VIRTIO_PCI_DEVICE;
+    if (pci->ops->config_write && offset < pci->device_config_bytes && bytes <= pci->device_config_bytes - offset)
+        pci->ops->config_write(pci->device, offset, data, bytes);
+    return 0;
 }
 
 /* The window's data field stands for an access to the BAR that its other fields describe. */

@@ -75,6 +75,8 @@ struct virtio_pci_queue {
 struct virtio_pci_ops {
     bool (*features_ok)(void *device, uint64_t features);
     void (*config)(void *device, uint8_t *bytes, size_t size); /* the device-specific configuration, as it reads now */
+    /* The driver writes to it; NULL = there is nothing that it may write. Within the structure. */
+    void (*config_write)(void *device, size_t offset, const void *data, size_t bytes);
     /* Whether queues run follows from status, bus mastering and enabled: called after any of them changed. */
     void (*update)(void *device);
     void (*queue_stop)(void *device, unsigned queue); /* and forget its position; the guest takes its memory back */

@@ -140,7 +140,7 @@ void cipu_host_block_send(struct cipu_host *host)
     host->prepared = 0;
 }
 
-int cipu_host_block_fd(const struct cipu_host *host)
+int cipu_host_block_fd(struct cipu_host *host)
 {
     return host->event;
 }
