@@ -189,10 +189,34 @@ static int open_nvme(struct daemon *daemon, struct controller *controller, struc
     return result;
 }
 
+/* A virtio-blk function is one disk. */
+static int open_blk(struct daemon *daemon, struct controller *controller, struct cipu_error *error)
+{
+    const struct controller_settings *settings = &controller->settings;
+    if (settings->volume_count != 1)
+        return cipu_fail(error, -EINVAL,
+                         "controller %s: found %u volumes, expected one: a virtio-blk function is one disk",
+                         settings->name, settings->volume_count);
+    const struct volume_record *record = daemon_volume_by_name(daemon, settings->volumes[0]);
+    if (!record)
+        return cipu_fail(error, -ENOENT, "found volume %s, expected one that is there", settings->volumes[0]);
+    struct virtio_blk_settings blk = {
+        .function = settings->id,
+        .volume = record->volume,
+        .queues = settings->queues,
+        .serial = settings->serial[0] ? settings->serial : NULL,
+        .vhost = settings->vhost_user,
+        .map_doorbells = daemon->map_doorbells,
+    };
+    return virtio_blk_create(daemon->card, daemon->host, daemon->block, &blk, &controller->blk, error);
+}
+
 static void free_controller(struct daemon *daemon, struct controller *controller)
 {
     if (controller->server)
         vfio_user_server_destroy(controller->server);
+    if (controller->blk)
+        virtio_blk_destroy(controller->blk);
     if (controller->nvme) {
         nvme_destroy(controller->nvme);
         controller->subsystem->controllers &= ~(UINT64_C(1) << controller->cntlid);
@@ -212,10 +236,23 @@ static void set_controller(struct daemon *daemon, unsigned id, struct controller
 
 static int open_device(struct daemon *daemon, struct controller *controller, struct cipu_error *error)
 {
-    if (controller->settings.type == CONTROLLER_NVME && !controller->settings.vhost_user)
-        return open_nvme(daemon, controller, error);
-    return cipu_fail(error, -ENOTSUP, "found type %s, expected nvme with transport vfio-user",
-                     controller->settings.type == CONTROLLER_NVME ? "nvme with transport vhost-user" : "virtio-blk");
+    if (controller->settings.type == CONTROLLER_VIRTIO_BLK)
+        return open_blk(daemon, controller, error);
+    if (controller->settings.vhost_user)
+        return cipu_fail(error, -EINVAL,
+                         "controller %s: found transport vhost-user, expected vfio-user: NVMe has no other",
+                         controller->settings.name);
+    return open_nvme(daemon, controller, error);
+}
+
+static int open_socket(struct controller *controller, struct cipu_error *error)
+{
+    const char *path = controller->settings.socket;
+    if (controller->nvme)
+        return vfio_user_server_create(path, &nvme_ops, controller->nvme, &controller->server, error);
+    if (controller->settings.vhost_user)
+        return cipu_fail(error, -ENOTSUP, "vhost-user");
+    return vfio_user_server_create(path, &virtio_blk_pci_ops, controller->blk, &controller->server, error);
 }
 
 int daemon_controller_add(struct daemon *daemon, const struct controller_settings *settings, enum origin origin,
@@ -236,7 +273,7 @@ int daemon_controller_add(struct daemon *daemon, const struct controller_setting
     if (result == 0) {
         set_controller(daemon, settings->id, controller);
         /* The socket comes last: who connects finds everything there. */
-        result = vfio_user_server_create(settings->socket, &nvme_ops, controller->nvme, &controller->server, error);
+        result = open_socket(controller, error);
     }
     if (result < 0) {
         set_controller(daemon, settings->id, NULL);
@@ -282,4 +319,6 @@ void controller_card_event(struct controller *controller, const struct event_ent
         atomic_fetch_add(&controller->doorbells_refused, 1);
     if (controller->nvme)
         nvme_queue_fault(controller->nvme, event);
+    if (controller->blk && event->kind == EVENT_QUEUE_STOPPED)
+        virtio_blk_queue_fault(controller->blk, event);
 }

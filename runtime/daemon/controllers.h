@@ -10,6 +10,7 @@
 
 #include "runtime/daemon/daemon.h"
 #include "runtime/device/nvme.h"
+#include "runtime/device/virtio_blk.h"
 
 struct subsystem {
     char nqn[NVME_NQN_BYTES];
@@ -23,6 +24,7 @@ struct controller {
     struct controller_settings settings;
     enum origin origin;
     struct nvme_controller *nvme; /* NULL for other types */
+    struct virtio_blk *blk;       /* the same */
     struct subsystem *subsystem;
     uint16_t cntlid;
     struct vfio_user_server *server;
