@@ -109,8 +109,8 @@ static void test_long_command(void **context)
     while (world->flying < 2)
         world_step(world);
     world->held = 2;
-    world->driver[0].sq[1].goal = 140000;
-    while (world->driver[0].sq[1].done < 139990)
+    world->driver[0].sq[1].goal = 100000;
+    while (world->driver[0].sq[1].done < 99990)
         world_step(world);
     world->held = 0;
     world_finish(world);
