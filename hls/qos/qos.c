@@ -115,6 +115,12 @@ HLS_INLINE bool qos_is_timed(const struct qos_row *row)
     return row->operations.rate != 0 || row->bytes.rate != 0;
 }
 
+/* What comes may have to wait: for its rates, for its disk, or behind what waits. */
+HLS_INLINE bool qos_is_limited(const struct qos_row *row)
+{
+    return qos_is_timed(row) || row->shares || row->count != 0;
+}
+
 HLS_INLINE int64_t qos_bytes_cost(const struct block_command *command)
 {
     bool data = command->opcode == BLOCK_READ || command->opcode == BLOCK_WRITE;
@@ -272,6 +278,17 @@ STEP(qos, struct qos_state *state, STREAM_IN(struct qos_event, event), STREAM_OU
     uint32_t kind = happened->kind, tag = happened->tag & (BLOCK_TAGS - 1u);
     uint32_t volume = happened->volume & (BLOCK_VOLUMES - 1u);
     bool issue = kind == QOS_ISSUE, turn = kind == QOS_TOKEN;
+    bool known = happened->issue.command.kind == BACKEND_COMMAND && happened->issue.command.volume < BLOCK_VOLUMES;
+    if (issue && !(known && qos_is_limited(&state->volume[volume]))) {
+        state->owner[tag] = QOS_DISK_NOBODY;
+        STREAM_OPEN(struct block_issue, same, out);
+        HLS_COPY(same, &happened->issue, sizeof *same);
+        STREAM_PUSH(struct block_issue, same, out);
+        STEP_END;
+    }
+    uint32_t owner = state->owner[tag];
+    if (kind == QOS_FINISHED && owner == QOS_DISK_NOBODY)
+        STEP_END;
     struct qos_step step;
     struct command_entry entry;
     struct volume_setting setting;
@@ -279,7 +296,6 @@ STEP(qos, struct qos_state *state, STREAM_IN(struct qos_event, event), STREAM_OU
     HLS_COPY(&entry, happened->issue.raw, sizeof entry);
     HLS_COPY(&setting, entry.data, sizeof setting);
     struct qos_row row = state->volume[volume];
-    uint32_t owner = state->owner[tag];
     struct block_issue first = state->waiting[row.head & (BLOCK_TAGS - 1u)];
     uint16_t second = state->next[row.head & (BLOCK_TAGS - 1u)];
     uint32_t number = (kind == QOS_FINISHED ? owner - 1u : kind == QOS_COMMAND ? setting.disk : row.disk) % BLOCK_DISKS;
@@ -287,21 +303,18 @@ STEP(qos, struct qos_state *state, STREAM_IN(struct qos_event, event), STREAM_OU
 
     struct block_command command;
     HLS_COPY(&command, turn ? &first.command : &happened->issue.command, sizeof command);
-    bool counted = turn || (issue && command.kind == BACKEND_COMMAND && command.volume < BLOCK_VOLUMES);
     bool queued = issue && row.count != 0, timed = qos_is_timed(&row), shares = row.shares != 0;
     if (issue) {
-        state->owner[tag] = (uint8_t)(counted && shares ? row.disk + 1u : QOS_DISK_NOBODY);
+        state->owner[tag] = (uint8_t)(shares ? row.disk + 1u : QOS_DISK_NOBODY);
         /* Kept in any case: whether it waits is known too late for the memory. */
-        if (counted && (queued || timed || shares)) {
-            struct block_issue kept;
-            HLS_COPY(&kept, &happened->issue, sizeof kept);
-            kept.command.waited = state->now;
-            state->waiting[tag] = kept;
-        }
-        if (counted && queued)
+        struct block_issue kept;
+        HLS_COPY(&kept, &happened->issue, sizeof kept);
+        kept.command.waited = state->now;
+        state->waiting[tag] = kept;
+        if (queued)
             state->next[row.tail & (BLOCK_TAGS - 1u)] = (uint16_t)tag;
     }
-    if (counted) {
+    if (issue || turn) {
         if (!queued)
             qos_refill(&row, state->now);
         /* Where time counts, but no tick is to come, the first one waits for one. */
@@ -314,15 +327,15 @@ STEP(qos, struct qos_state *state, STREAM_IN(struct qos_event, event), STREAM_OU
         step.takes = step.passes && shares;
         step.begins = issue && !queued && !step.passes;
         step.ceases = turn && row.count == 1u && step.passes;
-        if (step.begins) {
-            row.stale = stale;
+        if (issue && timed)
             qos_want_tick(state, &step, 0);
-        }
+        if (step.begins)
+            row.stale = stale;
         state->late = state->late || (turn && !affords);
         state->wanted = state->wanted || (turn && step.passes);
         state->active = state->active || (issue && timed);
         qos_apply(&row, &disk, &step, &command, turn, second);
-    } else if (kind == QOS_FINISHED && owner != QOS_DISK_NOBODY) {
+    } else if (kind == QOS_FINISHED) {
         step.returns = true;
         if (disk.awaited)
             qos_want_round(state, &step);
@@ -331,15 +344,15 @@ STEP(qos, struct qos_state *state, STREAM_IN(struct qos_event, event), STREAM_OU
     } else if (kind == QOS_COMMAND) {
         entry.status = qos_set(&row, &entry, &setting, state->now, &step);
         qos_want_round(state, &step);
+    } else if (kind == QOS_MARK) {
+        qos_round_ends(state, &step);
     }
     qos_account(state, &disk, shares, &step);
-    if (kind == QOS_MARK)
-        qos_round_ends(state, &step);
-    else
+    if (kind != QOS_MARK)
         state->disk[number] = disk;
     state->volume[volume] = row;
 
-    if (step.passes || (issue && !counted)) {
+    if (step.passes) {
         STREAM_OPEN(struct block_issue, passed, out);
         if (turn) {
             HLS_COPY(passed, &first, sizeof *passed);
