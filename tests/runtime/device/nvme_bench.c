@@ -16,7 +16,7 @@ int bench_vectors[CARD_VECTORS];
 uint32_t bench_doorbells[DOORBELL_PAGES][64];
 unsigned bench_doorbell_writes;
 bool bench_card_dead;
-unsigned bench_drain_ms, bench_mapped_pieces;
+unsigned bench_drain_ms, bench_mapped_pieces, bench_out_of_range;
 
 struct sent {
     bool used;
@@ -153,8 +153,10 @@ int block_volume_operate(struct block_engine *engine, struct block_volume *volum
     volume->last_offset = offset;
     volume->last_length = length;
     int result = volume->fail;
-    if (!result && (offset > volume->capacity || length > volume->capacity - offset))
+    if (offset > volume->capacity || length > volume->capacity - offset) {
+        bench_out_of_range++;
         result = -EINVAL;
+    }
     if (!result && operation == BACKEND_READ)
         memcpy(buffer, volume->bytes + offset, length);
     else if (!result && operation == BACKEND_WRITE)
@@ -533,7 +535,7 @@ int bench_setup(void **state)
     for (unsigned i = 0; i < CARD_VECTORS; i++)
         bench_vectors[i] = -1;
     bench_card_dead = false;
-    bench_drain_ms = 0;
+    bench_drain_ms = bench_out_of_range = 0;
     bench_doorbell_writes = 0;
     memset(bench_namespaces, 0, sizeof bench_namespaces);
     bench_make_subsystem(bench, NULL, NULL);
@@ -571,6 +573,7 @@ int bench_teardown(void **state)
     for (unsigned i = 0; i < BLOCK_QUEUES; i++)
         assert_true(!owners[i].ops && !bench_sq[i].set && !bench_cq[i].set && !bench_room[i].set);
     assert_int_equal(bench_mapped_pieces, 0);
+    assert_int_equal(bench_out_of_range, 0);
     close(bench->memory_fd);
     free(bench);
     return 0;

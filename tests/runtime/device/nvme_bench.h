@@ -93,6 +93,7 @@ extern uint32_t bench_doorbells[DOORBELL_PAGES][64];
 extern unsigned bench_doorbell_writes;
 extern bool bench_card_dead;         /* commands time out */
 extern unsigned bench_drain_ms;      /* how long a drain takes, as with a disk that stalls */
+extern unsigned bench_out_of_range;  /* operations beyond a volume's end, which no controller may ask for */
 extern unsigned bench_mapped_pieces; /* of guests' memory in the card */
 uint16_t bench_base(const struct nvme_controller *controller);
 
