@@ -6,3 +6,4 @@ $(foreach name,messages connection memory,$(eval $(call test,test-vfio-user-$(na
 $(eval $(call test,test-vhost-user-messages,tests/runtime/frontend/test_vhost_user_messages.c \
     tests/runtime/frontend/plain_vhost_device.c driver/error.c driver/memory_fd.c driver/signaller.c, \
     cipu-test-peers cipu-frontend,-ljansson))
+$(eval $(call test,test-vhost-user-blk,tests/runtime/frontend/test_vhost_user_blk.c $(BLK_TEST_SOURCES),$(BLK_TEST_LIBS),$(BLK_TEST_LDLIBS)))
