@@ -97,9 +97,12 @@ static void attach(void *device, const struct vhost_frontend *frontend)
     pthread_mutex_unlock(&blk->frontend_lock);
 }
 
+/* Stopping a queue that has stopped forgets what it had on record. */
 static void reset(void *device)
 {
     struct virtio_blk *blk = device;
+    for (unsigned i = 0; i < blk->queue_count; i++)
+        blk_queue_stop(blk, i, true, blk_stop_deadline());
     blk->broken = false;
     blk_features_set(blk, 0);
 }
