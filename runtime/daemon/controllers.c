@@ -215,6 +215,8 @@ static void free_controller(struct daemon *daemon, struct controller *controller
 {
     if (controller->server)
         vfio_user_server_destroy(controller->server);
+    if (controller->vhost_server)
+        vhost_user_server_destroy(controller->vhost_server);
     if (controller->blk)
         virtio_blk_destroy(controller->blk);
     if (controller->nvme) {
@@ -251,7 +253,7 @@ static int open_socket(struct controller *controller, struct cipu_error *error)
     if (controller->nvme)
         return vfio_user_server_create(path, &nvme_ops, controller->nvme, &controller->server, error);
     if (controller->settings.vhost_user)
-        return cipu_fail(error, -ENOTSUP, "vhost-user");
+        return vhost_user_server_create(path, &virtio_blk_vhost_ops, controller->blk, &controller->vhost_server, error);
     return vfio_user_server_create(path, &virtio_blk_pci_ops, controller->blk, &controller->server, error);
 }
 
@@ -309,6 +311,19 @@ void daemon_controllers_close(struct daemon *daemon)
     for (unsigned i = 0; i < CARD_FUNCTIONS; i++)
         if (daemon->controllers[i])
             daemon_controller_remove(daemon, i, NULL);
+}
+
+bool controller_connected(const struct controller *controller)
+{
+    if (controller->vhost_server) {
+        struct vhost_user_server_statistics statistics;
+        vhost_user_server_statistics(controller->vhost_server, &statistics);
+        return statistics.connected;
+    }
+    struct vfio_user_server_statistics statistics = {0};
+    if (controller->server)
+        vfio_user_server_statistics(controller->server, &statistics);
+    return statistics.connected;
 }
 
 void controller_card_event(struct controller *controller, const struct event_entry *event)

@@ -11,6 +11,7 @@
 #include "runtime/daemon/daemon.h"
 #include "runtime/device/nvme.h"
 #include "runtime/device/virtio_blk.h"
+#include "runtime/frontend/vhost_user_server.h"
 
 struct subsystem {
     char nqn[NVME_NQN_BYTES];
@@ -27,7 +28,8 @@ struct controller {
     struct virtio_blk *blk;       /* the same */
     struct subsystem *subsystem;
     uint16_t cntlid;
-    struct vfio_user_server *server;
+    struct vfio_user_server *server; /* one of the two */
+    struct vhost_user_server *vhost_server;
     atomic_uint_fast64_t queue_stops, doorbells_refused; /* events of the card */
 };
 
@@ -44,6 +46,9 @@ int daemon_volume_attach(struct daemon *daemon, struct controller *controller, c
                          struct cipu_error *error);
 int daemon_volume_detach(struct daemon *daemon, struct controller *controller, const char *volume,
                          struct cipu_error *error);
+
+/* Whether a client is connected to its socket. */
+bool controller_connected(const struct controller *controller);
 
 /* An event of the card about one of the controller's queues. With functions_lock held; never blocks. */
 void controller_card_event(struct controller *controller, const struct event_entry *event);

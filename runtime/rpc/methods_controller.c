@@ -83,19 +83,31 @@ static void describe_nvme(json_t *object, const struct controller *controller)
     json_object_set_new(object, "namespaces", describe_namespaces(controller, &state));
 }
 
+static void describe_blk(json_t *object, const struct controller *controller)
+{
+    struct virtio_blk_state state;
+    virtio_blk_state(controller->blk, &state);
+    unsigned running = 0;
+    for (unsigned i = 0; i < state.queues; i++)
+        running += state.running[i];
+    json_object_set_new(object, "ready", json_boolean(running != 0 && !state.broken));
+    json_object_set_new(object, "io_queues", json_integer(running));
+    json_object_set_new(object, "raw_commands", json_integer((json_int_t)state.raw_requests));
+    json_object_set_new(object, "recovered", json_integer((json_int_t)state.recovered));
+}
+
 static json_t *describe(const struct controller *controller)
 {
-    struct vfio_user_server_statistics server = {0};
     json_t *object = schema_encode(&controller_schema, &controller->settings);
-    if (controller->server)
-        vfio_user_server_statistics(controller->server, &server);
     json_object_set_new(object, "origin", json_string(controller->origin == ORIGIN_FILE ? "file" : "call"));
-    json_object_set_new(object, "connected", json_boolean(server.connected));
+    json_object_set_new(object, "connected", json_boolean(controller_connected(controller)));
     json_object_set_new(object, "queue_stops", json_integer((json_int_t)atomic_load(&controller->queue_stops)));
     json_object_set_new(object, "doorbells_refused",
                         json_integer((json_int_t)atomic_load(&controller->doorbells_refused)));
     if (controller->nvme)
         describe_nvme(object, controller);
+    if (controller->blk)
+        describe_blk(object, controller);
     return object;
 }
 
