@@ -49,7 +49,7 @@ static bool alerted(struct world *world, struct event_entry *event)
 
 static void expect_alert(struct world *world, uint32_t index, uint32_t value)
 {
-    struct event_entry event;
+    struct event_entry event = {0};
     struct driver *driver = &world->driver[0];
     ring(world, DOORBELL_NVME + driver->base, index, value);
     assert_true(alerted(world, &event));
@@ -92,7 +92,7 @@ static void test_last_page(void **context)
     (void)context;
     struct world *world = world_open(1, 32, 1, 2);
     struct driver *driver = &world->driver[0];
-    struct event_entry event;
+    struct event_entry event = {0};
     driver->base = BLOCK_QUEUES - 2;
     start(world, driver, 20);
     ring(world, DOORBELL_NVME + driver->base, 4, 0);
@@ -110,7 +110,7 @@ static void test_no_controller(void **context)
 {
     (void)context;
     struct driver *driver;
-    struct event_entry event;
+    struct event_entry event = {0};
     struct world *world = quiet(&driver);
     for (uint32_t page = DOORBELL_NVME; page < DOORBELL_PAGES; page++)
         for (uint32_t index = 0; page != DOORBELL_NVME + driver->base && index < 4; index++)
@@ -204,7 +204,7 @@ static void test_refused(void **context)
     (void)context;
     struct driver *driver;
     struct world *world = quiet(&driver);
-    struct event_entry event;
+    struct event_entry event = {0};
     world_window(world, 0, 0);
     ring(world, DOORBELL_NVME, 2, 1);
     assert_true(alerted(world, &event));
@@ -227,7 +227,7 @@ static void test_lost_completions(void **context)
     (void)context;
     struct driver *driver;
     struct world *world = quiet(&driver);
-    struct event_entry event;
+    struct event_entry event = {0};
     uint32_t commands = driver->sq[1].entries < driver->cq[driver->sq[1].cq].entries
                             ? driver->sq[1].entries - 1
                             : driver->cq[driver->sq[1].cq].entries - 1;
@@ -352,7 +352,7 @@ static void test_stops(void **context)
     struct driver *driver;
     struct world *world = quiet(&driver);
     struct command_entry first = {.opcode = COMMAND_QUEUE_STOP, .target = TARGET_NVME_SQ, .tag = 1, .index = 1};
-    struct command_entry second = first, entry;
+    struct command_entry second = first, entry = {0};
     second.tag = 2;
     world->held = BLOCK_TAGS;
     ring(world, DOORBELL_NVME, 2, 1);
