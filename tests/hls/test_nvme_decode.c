@@ -40,7 +40,7 @@ static void run(const struct nvme_fetched *record)
 static uint8_t command(struct command_entry *entry, uint8_t kind)
 {
     struct nvme_fetched record = {.kind = kind};
-    struct command_entry answer;
+    struct command_entry answer = {0};
     struct block_submit submit;
     memcpy(record.data, entry, sizeof *entry);
     run(&record);
@@ -103,7 +103,7 @@ static struct nvme_fetched record_of(const struct nvme_command *entry)
 static struct block_submit decoded(const struct nvme_command *entry, bool admin)
 {
     struct nvme_fetched record = record_of(entry);
-    struct block_submit submit;
+    struct block_submit submit = {0};
     record.admin = admin;
     run(&record);
     assert_true(stream_get(&bench->submit, &submit));
@@ -292,7 +292,7 @@ static void test_commands(void **context)
     assert_int_equal(command(&entry, NVME_FETCHED_COMMAND), STATUS_BUSY);
     struct window_setting window = {0x123450000, 0x7000};
     struct nvme_fetched record = {.kind = NVME_FETCHED_WINDOW};
-    struct block_submit submit;
+    struct block_submit submit = {0};
     entry.opcode = COMMAND_WINDOW_SET;
     entry.index = 100;
     memcpy(entry.data, &window, sizeof window);

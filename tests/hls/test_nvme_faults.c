@@ -49,7 +49,7 @@ static bool alerted(struct world *world, struct event_entry *event)
 
 static void expect_alert(struct world *world, uint32_t index, uint32_t value)
 {
-    struct event_entry event;
+    struct event_entry event = {0};
     struct driver *driver = &world->driver[0];
     ring(world, DOORBELL_NVME + driver->base, index, value);
     assert_true(alerted(world, &event));
@@ -92,7 +92,7 @@ static void test_last_page(void **context)
     (void)context;
     struct world *world = world_open(1, 32, 1, 2);
     struct driver *driver = &world->driver[0];
-    struct event_entry event;
+    struct event_entry event = {0};
     driver->base = BLOCK_QUEUES - 2;
     start(world, driver, 20);
     ring(world, DOORBELL_NVME + driver->base, 4, 0);
@@ -110,7 +110,7 @@ static void test_no_controller(void **context)
 {
     (void)context;
     struct driver *driver;
-    struct event_entry event;
+    struct event_entry event = {0};
     struct world *world = quiet(&driver);
     for (uint32_t page = DOORBELL_NVME; page < DOORBELL_PAGES; page++)
         for (uint32_t index = 0; page != DOORBELL_NVME + driver->base && index < 4; index++)
@@ -204,7 +204,7 @@ static void test_refused(void **context)
     (void)context;
     struct driver *driver;
     struct world *world = quiet(&driver);
-    struct event_entry event;
+    struct event_entry event = {0};
     world_window(world, 0, 0);
     ring(world, DOORBELL_NVME, 2, 1);
     assert_true(alerted(world, &event));
@@ -227,7 +227,7 @@ static void test_lost_completions(void **context)
     (void)context;
     struct driver *driver;
     struct world *world = quiet(&driver);
-    struct event_entry event;
+    struct event_entry event = {0};
     uint32_t commands = driver->sq[1].entries < driver->cq[driver->sq[1].cq].entries
                             ? driver->sq[1].entries - 1
                             : driver->cq[driver->sq[1].cq].entries - 1;
@@ -345,6 +345,67 @@ static void test_commands(void **context)
     world_close(world);
 }
 
+/* While a queue waits for room in a completion queue, that one stays as it is. */
+static void test_completion_settings(void **context)
+{
+    (void)context;
+    struct driver *driver;
+    struct world *world = quiet(&driver);
+    struct nvme_queue_setting setting = setting_of(driver, 1);
+    setting.flags = NVME_QUEUE_COMPLETION;
+    setting.entries = 1;
+    assert_int_equal(world_set(world, TARGET_NVME_SQ, 1, &setting), STATUS_BAD_DATA);
+    for (uint32_t i = 1; i < 5; i++)
+        world_stop_sq(world, driver, i, false);
+    setting.entries = 2;
+    assert_int_equal(world_set(world, TARGET_NVME_SQ, 1, &setting), STATUS_OK);
+    driver->sq[1].cq = 1;
+    driver->hostile = true; /* it rings without commands */
+    world_set_sq(world, driver, 1);
+    world->held = BLOCK_TAGS;
+    ring(world, DOORBELL_NVME, 2, 1);
+    ring(world, DOORBELL_NVME, 2, 0);
+    ring(world, DOORBELL_NVME, 2, driver->sq[1].entries - 1);
+    assert_int_equal(world->card.nvme_queue.rooms[1].parked, 2);
+    assert_int_equal(world_set(world, TARGET_NVME_SQ, 1, &setting), STATUS_BUSY);
+    assert_int_equal(world_stop(world, TARGET_NVME_SQ, 1, NVME_QUEUE_COMPLETION), STATUS_BUSY);
+    assert_int_equal(world->flying, 1);
+    world->held = 0;
+    world_stop_sq(world, driver, 1, false);
+    world_stop_cq(world, driver, 1);
+    world_close(world);
+}
+
+/* A completion queue stops when its entry is written; a second stop meanwhile is told so. */
+static void test_completion_stops(void **context)
+{
+    (void)context;
+    struct driver *driver;
+    struct world *world = quiet(&driver);
+    struct command_entry stop = {.opcode = COMMAND_QUEUE_STOP, .target = TARGET_NVME_CQ, .tag = 1, .index = 1};
+    struct command_entry entry = {0};
+    struct block_completion over = {.tag = BLOCK_SLOTS, .queue = 1, .completion = 1};
+    driver->hostile = true;
+    assert_true(stream_put(&world->card.finished, &over));
+    while (run_nvme_cq_events(&world->card) || run_nvme_cq(&world->card))
+        ;
+    assert_true(stream_put(&world->card.cq_command, &stop));
+    stop.tag = 2;
+    assert_true(stream_put(&world->card.cq_command, &stop));
+    while (run_nvme_cq_events(&world->card) || run_nvme_cq(&world->card))
+        ;
+    assert_true(stream_get(&world->card.cq_completion, &entry));
+    assert_int_equal(entry.tag, 2);
+    assert_int_equal(entry.status, STATUS_BUSY);
+    assert_false(stream_get(&world->card.cq_completion, &entry));
+    for (uint32_t part = 0; part < 20 * CARD_PARTS; part++)
+        card_step(&world->card, part % CARD_PARTS);
+    assert_true(stream_get(&world->card.cq_completion, &entry));
+    assert_int_equal(entry.tag, 1);
+    assert_int_equal(entry.status, STATUS_OK);
+    world_close(world);
+}
+
 /* A second stop while the first one waits; a queue that was never set stops at once. */
 static void test_stops(void **context)
 {
@@ -352,7 +413,7 @@ static void test_stops(void **context)
     struct driver *driver;
     struct world *world = quiet(&driver);
     struct command_entry first = {.opcode = COMMAND_QUEUE_STOP, .target = TARGET_NVME_SQ, .tag = 1, .index = 1};
-    struct command_entry second = first, entry;
+    struct command_entry second = first, entry = {0};
     second.tag = 2;
     world->held = BLOCK_TAGS;
     ring(world, DOORBELL_NVME, 2, 1);
@@ -430,6 +491,8 @@ int main(void)
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_refused_settings),
         cmocka_unit_test(test_stops),
+        cmocka_unit_test(test_completion_settings),
+        cmocka_unit_test(test_completion_stops),
         cmocka_unit_test(test_late_shadows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

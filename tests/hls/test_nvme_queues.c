@@ -310,6 +310,8 @@ static void test_coalescing(void **context)
     assert_int_equal(cq->visible, 7);
     assert_int_equal(cq->interrupts, interrupts);
     world->card.now += 99;
+    struct timer_tick early = {world->card.now, 0};
+    assert_true(stream_put(&world->card.tick, &early)); /* one that was under way when a later one was asked for */
     world_settle(world);
     assert_int_equal(cq->interrupts, interrupts);
     world->card.now += 1;
@@ -327,6 +329,70 @@ static void test_coalescing(void **context)
     world_close(world);
 }
 
+/* One command of a queue that has its own completion queue, from the driver to the entry. */
+static void one_command(struct world *world, struct driver *driver, uint32_t number)
+{
+    struct driver_sq *sq = &driver->sq[number];
+    sq->goal++;
+    assert_true(driver_make(driver, sq));
+    driver_publish(driver, &world->card.doorbell, 2 * number, sq->tail, &sq->published, &sq->shadow);
+    world_settle(world);
+}
+
+static void pass(struct world *world, uint32_t ticks)
+{
+    world->card.now += ticks;
+    world_settle(world);
+}
+
+/* No queue waits longer than its own delay, whatever others wait for. */
+static void test_delays(void **context)
+{
+    (void)context;
+    const uint32_t delays[] = {0, 200, 10, 5};
+    struct world *world = started(3, 1, 4, 20, 0);
+    struct driver *driver = &world->driver[0];
+    world->card.now = UINT32_MAX - 30; /* it wraps meanwhile */
+    for (uint32_t i = 1; i < 4; i++)
+        world_stop_sq(world, driver, i, false);
+    for (uint32_t i = 1; i < 4; i++) {
+        world_stop_cq(world, driver, i);
+        driver_reset_cq(driver, i, 64, (uint16_t)(VECTOR_BLOCK + i), (1u << 20) + (i << 16));
+        driver_reset_sq(driver, i, 64, (uint16_t)i, (1u << 22) + (i << 16));
+        driver->cq[i].threshold = 8;
+        driver->cq[i].delay = delays[i];
+        world_set_cq(world, driver, i);
+        world_set_sq(world, driver, i);
+    }
+    world->card.now = UINT32_MAX - 30;
+    const struct driver_cq *slow = &driver->cq[1], *fast = &driver->cq[2], *fastest = &driver->cq[3];
+    one_command(world, driver, 1);
+    pass(world, 50);
+    one_command(world, driver, 2); /* later, and due before */
+    assert_int_equal(slow->interrupts + fast->interrupts, 0);
+    pass(world, 9);
+    assert_int_equal(fast->interrupts, 0);
+    pass(world, 1);
+    assert_int_equal(fast->interrupts, 1);
+    pass(world, 140);
+    assert_int_equal(slow->interrupts, 1);
+    one_command(world, driver, 2);
+    pass(world, 8);
+    one_command(world, driver, 3); /* would be due later */
+    assert_int_equal(fast->interrupts, 1);
+    pass(world, 2);
+    assert_int_equal(fast->interrupts, 2);
+    pass(world, 3);
+    assert_int_equal(fastest->interrupts, 1);
+    one_command(world, driver, 3); /* the next time is a new one */
+    pass(world, 4);
+    assert_int_equal(fastest->interrupts, 1);
+    pass(world, 1);
+    assert_int_equal(fastest->interrupts, 2);
+    world_finish(world);
+    world_close(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,7 +402,7 @@ int main(void)
         cmocka_unit_test(test_slots),      cmocka_unit_test(test_room),
         cmocka_unit_test(test_crowd),      cmocka_unit_test(test_turns),
         cmocka_unit_test(test_stop),       cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_coalescing),
+        cmocka_unit_test(test_coalescing), cmocka_unit_test(test_delays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
