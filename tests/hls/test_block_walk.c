@@ -354,6 +354,30 @@ static void refuses_sgl(void **context)
     assert_int_equal(run_one(layout), NVME_DATA_TRANSFER_ERROR);
 }
 
+/* Guest memory goes on without a gap, but the buffer does not. */
+static void buckets_leave_gaps(void **context)
+{
+    struct layout *layout = *context;
+    begin(layout, BLOCK_SGL, 7);
+    layout->answer.length = 8192 + 512;
+    layout->answer.flags = ANSWER_MOVE_OUT | ANSWER_COMPLETE | ANSWER_TELL;
+    layout->answer.address = BENCH_HOST_BASE;
+    layout->context.pointer0 = 64;
+    layout->context.pointer1 = 48 | UINT64_C(0x30) << 56;
+    sgl_entry(layout, 64, LIST_AREA, 4096, 0x00);
+    sgl_entry(layout, 80, 0, 512, 0x10);
+    sgl_entry(layout, 96, LIST_AREA + 4096, 4096, 0x00);
+    assert_int_equal(run_one(layout), 0);
+    assert_int_equal(layout->bench->pieces, 2);
+    layout->context.pointer1 = 32 | UINT64_C(0x30) << 56; /* a bucket at the end */
+    layout->answer.length = 4096 + 512;
+    assert_int_equal(run_one(layout), 0);
+    assert_int_equal(layout->bench->pieces, 3);
+    sgl_entry(layout, 64, 0, 4096, 0x10); /* nothing but buckets */
+    assert_int_equal(run_one(layout), 0);
+    assert_int_equal(layout->bench->pieces, 3);
+}
+
 static void refuses_prp(void **context)
 {
     struct layout *layout = *context;
@@ -534,9 +558,9 @@ static int teardown(void **context)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WALK_TEST(moves_prp),     WALK_TEST(moves_sgl),        WALK_TEST(moves_chain),   WALK_TEST(costs_little),
-        WALK_TEST(refuses_sgl),   WALK_TEST(refuses_prp),      WALK_TEST(refuses_chain), WALK_TEST(ends_loops),
-        WALK_TEST(ends_prp_loop), WALK_TEST(keeps_jobs_apart),
+        WALK_TEST(moves_prp),   WALK_TEST(moves_sgl),          WALK_TEST(moves_chain),      WALK_TEST(costs_little),
+        WALK_TEST(refuses_sgl), WALK_TEST(buckets_leave_gaps), WALK_TEST(refuses_prp),      WALK_TEST(refuses_chain),
+        WALK_TEST(ends_loops),  WALK_TEST(ends_prp_loop),      WALK_TEST(keeps_jobs_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
