@@ -237,7 +237,8 @@ enum nvme_queue_flags {
     NVME_QUEUE_SHADOW = 4,     /* TARGET_NVME_SQ: the queue runs; nothing but `shadow` and `event` is taken over */
 };
 
-/* COMMAND_VOLUME_SET, TARGET_BLOCK: index = volume. Rates of 0 = unlimited. */
+/* COMMAND_VOLUME_SET, TARGET_BLOCK: index = volume. Rates of 0 = unlimited. While commands of the volume wait it stays
+ * with its disk and its kind of disk_limit, 0 or not: else STATUS_BUSY. */
 struct volume_setting {
     uint32_t operations;       /* per second */
     uint32_t operations_burst; /* bucket, in operations; at least 1 */

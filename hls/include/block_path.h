@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What only the kernels of the block path share. Depths that they rely on: finished 1024 (qos takes it at any time). */
+/*
+ * What only the kernels of the block path share. Depths that they rely on: block_walk.job 16 and block_walk.list 256,
+ * so that the channel which reads lists ahead always has room for what it has read, and no other channel waits for it;
+ * virtio_blk_header.data at least as virtio_blk_header.pending, for the same reason; finished and freed are taken at
+ * any time.
+ */
 #ifndef CIPU_BLOCK_PATH_H
 #define CIPU_BLOCK_PATH_H
 
