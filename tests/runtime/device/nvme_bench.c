@@ -99,7 +99,7 @@ static int move(uint16_t tag, void *to, const void *from, uint32_t length, uint1
     bool good = sent && sent->data && length <= sent->bytes && length >= 1 && length <= BLOCK_DATA_MAX;
     if (good && to)
         memcpy(to, sent->data, length);
-    else if (good)
+    else if (good && from)
         memcpy(sent->data, from, length);
     pthread_mutex_unlock(&lock);
     *status = NVME_DATA_TRANSFER_ERROR;
