@@ -244,7 +244,9 @@ static uint16_t run_copy(struct nvme_request *request, struct nvme_namespace *na
 
 static uint16_t run_flush(struct nvme_request *request, struct nvme_namespace *namespace)
 {
-    return operate(request, namespace, BACKEND_FLUSH, 0, 0, NULL, false);
+    uint16_t status = operate(request, namespace, BACKEND_FLUSH, 0, 0, NULL, false);
+    /* A second one may succeed though what the first was to save is lost. */
+    return status == NVME_WRITE_FAULT ? NVME_WRITE_FAULT | NVME_DO_NOT_RETRY : status;
 }
 
 static const struct io_command COMMANDS[256] = {

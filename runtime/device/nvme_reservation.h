@@ -89,9 +89,9 @@ bool nvme_reservation_holds(const struct nvme_reservation *reservation, const st
 
 /* A record of it, for what persists through a loss of power. */
 #define NVME_RESERVATION_RECORD_BYTES 2080u
-void nvme_reservation_pack(const struct nvme_reservation *reservation, uint8_t record[NVME_RESERVATION_RECORD_BYTES]);
+void nvme_reservation_pack(const struct nvme_reservation *reservation, uint8_t bytes[NVME_RESERVATION_RECORD_BYTES]);
 /* False for what is no record, or a damaged one: *reservation is then empty. The generation starts again at 0, and
  * nothing is left of one that was not persistent. */
-bool nvme_reservation_unpack(struct nvme_reservation *reservation, const uint8_t *record, size_t bytes);
+bool nvme_reservation_unpack(struct nvme_reservation *reservation, const uint8_t *bytes, size_t length);
 
 #endif

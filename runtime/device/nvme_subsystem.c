@@ -131,24 +131,29 @@ int nvme_namespace_remove(struct nvme_subsystem *subsystem, uint32_t nsid)
     return 0;
 }
 
+/* With subsystem.lock held. */
+static int attach_volume(struct nvme_controller *controller, uint32_t nsid, struct cipu_error *error)
+{
+    struct nvme_namespace *namespace = nvme_namespace_find(controller->subsystem, nsid);
+    if (!namespace)
+        return cipu_fail(error, -ENOENT, "nvme: no namespace %u", nsid);
+    if (nvme_namespace_is_attached(controller, nsid))
+        return cipu_fail(error, -EEXIST, "nvme: namespace %u is attached to controller %u already", nsid,
+                         controller->id);
+    int result = block_volume_attach(namespace->volume, controller->function, error);
+    if (result)
+        return result;
+    namespace->attached |= UINT64_C(1) << controller->id;
+    controller->attached |= UINT64_C(1) << (nsid - 1);
+    return 0;
+}
+
 /* The volume knows the function before the card does, with the access that it has now. */
 int nvme_attach(struct nvme_controller *controller, uint32_t nsid, struct cipu_error *error)
 {
     struct nvme_subsystem *subsystem = controller->subsystem;
     pthread_mutex_lock(&subsystem->lock);
-    struct nvme_namespace *namespace = nvme_namespace_find(subsystem, nsid);
-    int result = 0;
-    if (!namespace)
-        result = cipu_fail(error, -ENOENT, "nvme: no namespace %u", nsid);
-    else if (nvme_namespace_is_attached(controller, nsid))
-        result =
-            cipu_fail(error, -EEXIST, "nvme: namespace %u is attached to controller %u already", nsid, controller->id);
-    if (!result)
-        result = block_volume_attach(namespace->volume, controller->function, error);
-    if (!result) {
-        namespace->attached |= UINT64_C(1) << controller->id;
-        controller->attached |= UINT64_C(1) << (nsid - 1);
-    }
+    int result = attach_volume(controller, nsid, error);
     pthread_mutex_unlock(&subsystem->lock);
     if (result)
         return result;

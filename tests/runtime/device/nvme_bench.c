@@ -14,9 +14,9 @@ struct namespace_setting bench_namespaces[CARD_FUNCTIONS * BLOCK_NAMESPACES];
 struct window_setting bench_windows[2][CARD_FUNCTIONS];
 int bench_vectors[CARD_VECTORS];
 uint32_t bench_doorbells[DOORBELL_PAGES][64];
-unsigned bench_doorbell_writes;
-bool bench_card_dead;
-unsigned bench_drain_ms, bench_mapped_pieces, bench_out_of_range;
+_Atomic unsigned bench_doorbell_writes;
+_Atomic bool bench_card_dead;
+_Atomic unsigned bench_drain_ms, bench_mapped_pieces, bench_out_of_range;
 
 struct sent {
     bool used;
@@ -99,7 +99,7 @@ static int move(uint16_t tag, void *to, const void *from, uint32_t length, uint1
     bool good = sent && sent->data && length <= sent->bytes && length >= 1 && length <= BLOCK_DATA_MAX;
     if (good && to)
         memcpy(to, sent->data, length);
-    else if (good)
+    else if (good && from)
         memcpy(sent->data, from, length);
     pthread_mutex_unlock(&lock);
     *status = NVME_DATA_TRANSFER_ERROR;

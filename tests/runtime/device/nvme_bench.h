@@ -90,11 +90,11 @@ extern struct namespace_setting bench_namespaces[CARD_FUNCTIONS * BLOCK_NAMESPAC
 extern struct window_setting bench_windows[2][CARD_FUNCTIONS];
 extern int bench_vectors[CARD_VECTORS];
 extern uint32_t bench_doorbells[DOORBELL_PAGES][64];
-extern unsigned bench_doorbell_writes;
-extern bool bench_card_dead;         /* commands time out */
-extern unsigned bench_drain_ms;      /* how long a drain takes, as with a disk that stalls */
-extern unsigned bench_out_of_range;  /* operations beyond a volume's end, which no controller may ask for */
-extern unsigned bench_mapped_pieces; /* of guests' memory in the card */
+extern _Atomic unsigned bench_doorbell_writes;
+extern _Atomic bool bench_card_dead;         /* commands time out */
+extern _Atomic unsigned bench_drain_ms;      /* how long a drain takes, as with a disk that stalls */
+extern _Atomic unsigned bench_out_of_range;  /* operations beyond a volume's end, which no controller may ask for */
+extern _Atomic unsigned bench_mapped_pieces; /* of guests' memory in the card */
 uint16_t bench_base(const struct nvme_controller *controller);
 
 void bench_create_pair(struct nvme_controller *controller, unsigned queue);

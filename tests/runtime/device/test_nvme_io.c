@@ -103,6 +103,9 @@ static void test_do_not_retry(void **state)
     command.dword10 = 0;
     bench->volumes[0].fail = -EIO;
     assert_int_equal(bench_run(bench->controllers[0], 1, &command, buffer, 512).status, NVME_UNRECOVERED_READ);
+    command.opcode = NVME_FLUSH; /* what it was to save may be lost, though a second one succeeds */
+    assert_int_equal(bench_run(bench->controllers[0], 1, &command, buffer, 512).status,
+                     NVME_WRITE_FAULT | NVME_DO_NOT_RETRY);
 }
 
 static void test_failures_of_the_volume(void **state)
