@@ -11,15 +11,17 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <linux/falloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 
-#include "runtime/block/file_open.h"
+#include "runtime/block/backend_file.h"
 
 #define RING_ENTRIES 256u
 #define IN_FLIGHT    (2u * RING_ENTRIES) /* as many completions as the ring has room for */
 #define ZERO_BYTES   (64u << 10)
+#define PATH_BYTES   512u
 #define PIECE_BYTES  (1u << 30) /* lengths of reads and writes are 32 bits in the ring */
 
 enum step { STEP_TRANSFER, STEP_PUNCH, STEP_ZERO_RANGE, STEP_FILL, STEP_SYNC };
@@ -43,7 +45,7 @@ struct file_backend {
     uint8_t *buffers;
     size_t buffer_bytes;
     struct backend_request *first, *last; /* waiting for a place in the ring */
-    char path[256];
+    char path[PATH_BYTES];
 };
 
 static const uint8_t zeros[ZERO_BYTES] __attribute__((aligned(4096)));
@@ -311,33 +313,47 @@ static bool can_punch(const struct block_file *file)
            fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)file->bytes, 4096) == 0;
 }
 
+/* Takes the file, also when it fails. */
+static int wrap(struct block_file file, const char *path, struct block_backend **backend, struct cipu_error *error)
+{
+    struct file_backend *opened = calloc(1, sizeof *opened);
+    if (!opened) {
+        block_file_close(&file);
+        return cipu_fail(error, -ENOMEM, "file: no memory");
+    }
+    opened->base.ops = &backend_file;
+    opened->file = file;
+    snprintf(opened->path, sizeof opened->path, "%s", path);
+    int result = io_uring_queue_init(RING_ENTRIES, &opened->ring, 0);
+    opened->ring_open = result == 0;
+    if (result) {
+        file_close(&opened->base);
+        return cipu_fail(error, result, "%s: io_uring: %s (is kernel.io_uring_disabled 0?)", path, strerror(-result));
+    }
+    opened->no_punch = !can_punch(&opened->file);
+    *backend = &opened->base;
+    return 0;
+}
+
 static int file_open(const char *rest, const struct backend_options *options, struct block_backend **backend,
                      struct cipu_error *error)
 {
-    struct file_backend *file = calloc(1, sizeof *file);
-    if (!file)
-        return cipu_fail(error, -ENOMEM, "file: no memory");
-    file->base.ops = &backend_file;
-    file->file.fd = -1;
-    int result = 0;
-    if (!rest[0] || strlen(rest) >= sizeof file->path)
-        result = cipu_fail(error, -EINVAL, "file: found a path of %zu bytes, expected 1 to %zu", strlen(rest),
-                           sizeof file->path - 1);
-    else
-        result = block_file_open(strcpy(file->path, rest), options, &file->file, error);
-    if (!result) {
-        result = io_uring_queue_init(RING_ENTRIES, &file->ring, 0);
-        file->ring_open = result == 0;
-        if (result)
-            cipu_fail(error, result, "%s: io_uring: %s (is kernel.io_uring_disabled 0?)", rest, strerror(-result));
-    }
-    if (result) {
-        file_close(&file->base);
-        return result;
-    }
-    file->no_punch = !can_punch(&file->file);
-    *backend = &file->base;
-    return 0;
+    struct block_file file;
+    if (!rest[0] || strlen(rest) >= PATH_BYTES)
+        return cipu_fail(error, -EINVAL, "file: found a path of %zu bytes, expected 1 to %u", strlen(rest),
+                         PATH_BYTES - 1);
+    int result = block_file_open(rest, options, &file, error);
+    return result ? result : wrap(file, rest, backend, error);
+}
+
+int file_backend_open(const struct block_file *file, const char *path, struct block_backend **backend,
+                      struct cipu_error *error)
+{
+    struct block_file copy = *file;
+    copy.fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+    if (copy.fd < 0)
+        return cipu_fail(error, -errno, "%s: %s", path, strerror(errno));
+    return wrap(copy, path, backend, error);
 }
 
 static int file_resize(struct block_backend *backend, uint64_t bytes, struct cipu_error *error)

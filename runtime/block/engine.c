@@ -66,7 +66,8 @@ static unsigned poll_backends(struct block_engine *engine)
     return finished;
 }
 
-/* Edge triggered events are gone when they were asked for: until the next one nothing wakes a thread. */
+/* Edge triggered events are gone when they were asked for: until the next one nothing wakes a thread. So everything is
+ * looked at afterwards. */
 static void forget_events(struct block_engine *engine)
 {
     struct epoll_event events[EVENTS];
@@ -77,6 +78,8 @@ static unsigned run_round(void *context)
 {
     struct block_engine *engine = context;
     engine_enter(engine);
+    if (engine->attended && engine->idle % FORGET_EVERY == FORGET_FIRST)
+        forget_events(engine);
     engine->now = cipu_card_time(engine->card);
     unsigned work = inbox_run(engine);
     work += command_send_unsent(engine);
@@ -88,8 +91,6 @@ static unsigned run_round(void *context)
     if (engine->waits)
         engine_check_waits(engine);
     engine->idle = work ? 0 : engine->idle + 1;
-    if (engine->attended && engine->idle % FORGET_EVERY == FORGET_FIRST)
-        forget_events(engine);
     engine_enter(NULL);
     return work;
 }
@@ -129,20 +130,24 @@ static int open_events(struct block_engine *engine, struct cipu_error *error)
     if (engine->wake < 0 || engine->events < 0)
         return cipu_fail(error, -errno, "block engine: events: %s", strerror(errno));
     int result = engine_watch(engine, engine->wake);
-    if (!result)
-        result = engine_watch(engine, cipu_host_block_fd(engine->host));
     return result ? cipu_fail(error, result, "block engine: epoll: %s", strerror(-result)) : 0;
 }
 
+static int start_thread(struct block_engine *engine)
+{
+    engine->attended = false;
+    int result = engine_watch(engine, cipu_host_block_fd(engine->host));
+    return result ? result : -pthread_create(&engine->thread, NULL, run_thread, engine);
+}
+
+/* Within the card's thread nothing need tell of commands: who posts them is awake, and the same thread. */
 static int start(struct block_engine *engine, struct cipu_error *error)
 {
     struct cipu_attendant attendant = {run_round, engine, engine->events};
     engine->attended = true;
     int result = cipu_card_attend(engine->card, &attendant);
-    if (result == -ENOTSUP) {
-        engine->attended = false;
-        result = -pthread_create(&engine->thread, NULL, run_thread, engine);
-    }
+    if (result == -ENOTSUP)
+        result = start_thread(engine);
     if (result)
         return cipu_fail(error, result, "block engine: thread: %s", strerror(-result));
     engine->started = true;

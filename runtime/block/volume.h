@@ -11,7 +11,8 @@
 #include "runtime/block/engine.h"
 #include "runtime/block/latency.h"
 
-#define VOLUME_NAME_BYTES 64
+#define VOLUME_NAME_BYTES    64
+#define VOLUME_BACKEND_BYTES 512
 
 struct volume_limits {
     uint64_t operations, bytes;             /* per second; 0 = unlimited */
@@ -21,9 +22,9 @@ struct volume_limits {
 
 struct volume_settings {
     char name[VOLUME_NAME_BYTES];
-    char backend[256];    /* URI */
-    uint64_t bytes;       /* 0 = what the backend has */
-    uint32_t block_bytes; /* 512 or 4096, as guests see it; 0 = 512 */
+    char backend[VOLUME_BACKEND_BYTES]; /* URI */
+    uint64_t bytes;                     /* 0 = what the backend has */
+    uint32_t block_bytes;               /* 512 or 4096, as guests see it; 0 = 512 */
     bool read_only, create;
     uint8_t uuid[16]; /* zeros: derived from the name (RFC 4122 version 5), so that it is the same after a restart */
     struct volume_limits limits;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/daemon/log.h"
+#include "runtime/daemon/volumes.h"
 
 static int add_ports(struct daemon *daemon, const struct config *config, struct cipu_error *error)
 {
@@ -18,6 +19,10 @@ static int add_ports(struct daemon *daemon, const struct config *config, struct 
 static int add_objects(struct daemon *daemon, const struct config *config, struct cipu_error *error)
 {
     int result = add_ports(daemon, config, error);
+    for (size_t i = 0; i < config->disk_count && result == 0; i++)
+        result = daemon_disk_add(daemon, &config->disks[i].disk, ORIGIN_FILE, error);
+    for (size_t i = 0; i < config->volume_count && result == 0; i++)
+        result = daemon_volume_add(daemon, &config->volumes[i].volume, ORIGIN_FILE, error);
     for (size_t i = 0; i < config->vpc_count && result == 0; i++)
         result = daemon_vpc_add(daemon, &config->vpcs[i].vpc, ORIGIN_FILE, error);
     for (size_t i = 0; i < config->route_count && result == 0; i++)
@@ -65,6 +70,7 @@ void daemon_close(struct daemon *daemon)
     for (unsigned i = 0; i < CARD_FUNCTIONS; i++)
         if (daemon->functions[i])
             daemon_function_remove(daemon, i, NULL);
+    daemon_volumes_close(daemon);
     if (daemon->net)
         net_destroy(daemon->net);
     if (daemon->host)

@@ -20,6 +20,9 @@
 #include "runtime/frontend/vfio_user_server.h"
 
 struct capture;
+struct block_engine;  /* runtime/block/engine.h */
+struct volume_record; /* runtime/daemon/volumes.h, as is the next */
+struct disk_record;
 
 /* Whether an object is the configuration file's: a reload changes or removes only those. */
 enum origin { ORIGIN_FILE, ORIGIN_CALL };
@@ -65,6 +68,11 @@ struct daemon {
     size_t vpc_count;
     struct route_record *routes;
     size_t route_count;
+
+    struct block_engine *block; /* NULL: nothing needed it yet */
+    struct volume_record *volumes;
+    struct disk_record *disks;
+    size_t volume_count, disk_count;
 
     struct capture *capture; /* NULL: none runs */
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/rpc/methods.h"
 
+#include "runtime/rpc/methods_volume.h"
+
 static int methods_get(struct rpc_call *call);
 
 static const struct rpc_method methods[] = {
@@ -24,6 +26,18 @@ static const struct rpc_method methods[] = {
     {"flow_list", "Flows in the card, with counters", &flow_list_schema, sizeof(struct flow_selector), rpc_flow_list},
     {"flow_flush", "Removes flows, which the slow path decides anew", &vpc_filter_schema, sizeof(struct vpc_selector),
      rpc_flow_flush},
+    {"disk_list", "Disks and what they are cut into", NULL, 0, rpc_disk_list},
+    {"volume_create", "Opens a volume, or makes it", &volume_schema, sizeof(struct volume_settings), rpc_volume_create},
+    {"volume_delete", "Closes a volume that nothing uses, and with destroy removes it from its disk",
+     &volume_delete_schema, sizeof(struct volume_selector), rpc_volume_delete},
+    {"volume_list", "All volumes", NULL, 0, rpc_volume_list},
+    {"volume_resize", "Grows a volume", &volume_resize_schema, sizeof(struct volume_selector), rpc_volume_resize},
+    {"volume_set_qos", "Changes a volume's limits; 0 takes one away", &volume_qos_schema, sizeof(struct volume_qos),
+     rpc_volume_set_qos},
+    {"volume_latency", "Where the time of a volume's reads and writes went", &volume_name_schema,
+     sizeof(struct volume_selector), rpc_volume_latency},
+    {"volume_erase", "Erases a volume that nothing uses", &volume_name_schema, sizeof(struct volume_selector),
+     rpc_volume_erase},
     {"stats_get", "All counters", NULL, 0, rpc_stats_get},
     {"capture_start", "Copies packets into a pcap file", &capture_schema, sizeof(struct capture_settings),
      rpc_capture_start},

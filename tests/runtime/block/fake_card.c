@@ -2,6 +2,7 @@
 #include "tests/runtime/block/fake_card.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -26,9 +27,10 @@ static struct cipu_host *host_of(struct cipu_card *card)
     return (struct cipu_host *)card;
 }
 
-struct cipu_host *fake_open(void)
+struct cipu_host *fake_open(bool attends)
 {
     struct cipu_host *host = calloc(1, sizeof *host);
+    host->attends = attends;
     host->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     host->random = 88172645463325252u;
     host->answer_room = BLOCK_TAGS;
@@ -96,10 +98,44 @@ uint64_t cipu_card_time(struct cipu_card *card)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* As a native card: rounds until there is nothing to do, then sleep until a doorbell (here: of the guest) or the
+ * attendant's descriptor ends it. */
+static void *run_card(void *context)
+{
+    struct cipu_host *host = context;
+    unsigned idle = 0;
+    while (!host->stop) {
+        uint64_t count;
+        idle = host->attendant->run(host->attendant->context) ? 0 : idle + 1;
+        if (idle < 20)
+            continue;
+        struct pollfd fds[] = {{host->event, POLLIN, 0}, {host->attendant->fd, POLLIN, 0}};
+        host->sleeps++;
+        int woken = poll(fds, 2, 300);
+        if (fds[0].revents)
+            REQUIRE(read(host->event, &count, sizeof count) == sizeof count);
+        if (host->attendant->run(host->attendant->context)) {
+            idle = 0;
+            host->missed += woken == 0;
+        }
+    }
+    return NULL;
+}
+
 int cipu_card_attend(struct cipu_card *card, const struct cipu_attendant *attendant)
 {
-    (void)card, (void)attendant;
-    return -ENOTSUP;
+    struct cipu_host *host = host_of(card);
+    if (!host->attends)
+        return -ENOTSUP;
+    if (attendant) {
+        host->attendant_copy = *attendant;
+        host->attendant = &host->attendant_copy;
+        return -pthread_create(&host->thread, NULL, run_card, host);
+    }
+    host->stop = true;
+    eventfd_write(host->event, 1);
+    pthread_join(host->thread, NULL);
+    return 0;
 }
 
 /* ---- driver/host.h, driver/host_block.h ---- */

@@ -7,6 +7,7 @@
 #ifndef CIPU_TEST_FAKE_CARD_H
 #define CIPU_TEST_FAKE_CARD_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -47,16 +48,23 @@ struct cipu_host {
     struct fake_mapping mappings[FAKE_MAPPINGS];
     struct fake_tag tags[BLOCK_TAGS];
     uint64_t random;
-    bool hold_moves;   /* moves wait until the test lets them */
-    bool hold_tells;   /* completions come before the notices that buffers are free */
-    uint16_t fail_tag; /* the move of this tag fails; 0xffff = none */
+    bool attends;
+    const struct cipu_attendant *attendant;
+    struct cipu_attendant attendant_copy;
+    pthread_t thread;
+    _Atomic bool stop;
+    _Atomic unsigned sleeps, missed; /* work that was found after a sleep which nothing ended */
+    bool hold_moves;                 /* moves wait until the test lets them */
+    bool hold_tells;                 /* completions come before the notices that buffers are free */
+    uint16_t fail_tag;               /* the move of this tag fails; 0xffff = none */
     unsigned busy;
     unsigned held;                 /* moves and notices */
     _Atomic unsigned commands;     /* COMMAND_VOLUME_SET that came */
     struct volume_setting setting; /* of the last of them */
 };
 
-struct cipu_host *fake_open(void);
+/* attends: the card has a thread that the engine may share. */
+struct cipu_host *fake_open(bool attends);
 void fake_close(struct cipu_host *host);
 
 /* The guest gives a command; the rest of `command` is filled in out of the tag. */

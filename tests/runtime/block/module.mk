@@ -3,3 +3,5 @@
 FAKE_CARD := tests/runtime/block/fake_card.c driver/error.c
 $(eval $(call test,test-block-engine,tests/runtime/block/test_engine.c $(FAKE_CARD),cipu-block,-luring))
 $(eval $(call serial_test,test-block-backends,tests/runtime/block/test_backends.c driver/error.c,cipu-block,-luring))
+$(eval $(call serial_test,test-block-disk-crash,tests/runtime/block/test_disk_crash.c tests/runtime/block/disk_image.c driver/error.c,cipu-block,-luring))
+$(eval $(call fuzz,fuzz_disk,tests/fuzz/fuzz_disk.c tests/runtime/block/disk_image.c driver/error.c,cipu-block,-luring))

@@ -267,6 +267,152 @@ static void test_file_refusals(void **state)
     unlink(path);
 }
 
+/* ---- disks ---- */
+
+static struct disk_set *make_disk(const char *folder, char path[128])
+{
+    struct disk_set *set = disk_set_create();
+    struct disk_settings settings = {.name = "d", .bytes = UINT64_C(64) << 20, .create = true};
+    struct cipu_error error;
+    snprintf(path, 128, "%s/cipu-test-disk-%d", folder, getpid());
+    unlink(path);
+    strcpy(settings.path, path);
+    if (disk_set_add(set, &settings, &error))
+        fail_msg("%s", error.text);
+    return set;
+}
+
+/* Volumes that grew by turns: the extents of each lie apart. */
+static void test_disk(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {"/dev/shm", "build"};
+    for (unsigned i = 0; i < 2; i++) {
+        char path[128];
+        struct disk_set *set = make_disk(folders[i], path);
+        struct backend_options options = {.bytes = 1 << 20, .create = true, .disks = set};
+        struct block_backend *first, *second;
+        struct backend_info info;
+        assert_int_equal(backend_open("disk:d/a", &options, &first, NULL), 0);
+        assert_int_equal(backend_open("disk:d/b", &options, &second, NULL), 0);
+        assert_int_equal(disk_number(first), 1);
+        for (uint64_t megabytes = 4; megabytes <= 24; megabytes += 4) {
+            assert_int_equal(first->ops->resize(first, megabytes << 20, NULL), 0);
+            assert_int_equal(second->ops->resize(second, megabytes << 20, NULL), 0);
+        }
+        first->ops->info(first, &info);
+        assert_int_equal(info.bytes, 24 << 20);
+        random_operations(first, true, 3000);
+        random_operations(second, false, 1000);
+        struct disk_info disk;
+        assert_int_equal(disk_set_info(set, 0, &disk), 0);
+        assert_int_equal(disk.volumes, 2);
+        assert_int_equal(disk.open_volumes, 2);
+        assert_int_equal(disk_volume_delete(set, "d/a", NULL), -EBUSY);
+        assert_int_equal(disk_set_remove(set, "d", NULL), -EBUSY);
+        assert_int_equal(open_fails("disk:d/a", &options, "in use"), -EBUSY);
+        first->ops->close(first);
+        second->ops->close(second);
+        disk_set_destroy(set);
+        unlink(path);
+    }
+}
+
+static void test_disk_long_operations(void **state)
+{
+    (void)state;
+    char path[128];
+    struct disk_set *set = make_disk("/dev/shm", path);
+    struct backend_options options = {.bytes = 4 << 20, .create = true, .disks = set};
+    struct block_backend *first, *second;
+    uint8_t *data = aligned_alloc(4096, 12 << 20), *back = aligned_alloc(4096, 12 << 20);
+    for (unsigned i = 0; i < 12 << 20; i++)
+        data[i] = (uint8_t)(i * 7 + i / 4096);
+    assert_int_equal(backend_open("disk:d/a", &options, &first, NULL), 0);
+    assert_int_equal(backend_open("disk:d/b", &options, &second, NULL), 0);
+    assert_int_equal(first->ops->resize(first, 12 << 20, NULL), 0); /* its first extent lies apart */
+    assert_int_equal(operate(first, BACKEND_WRITE, 0, 12 << 20, data), 0);
+    assert_int_equal(operate(first, BACKEND_FLUSH, 0, 0, NULL), 0);
+    assert_int_equal(operate(second, BACKEND_READ, 0, 4 << 20, back), 0);
+    assert_true(back[0] == 0 && memcmp(back, back + 1, (4 << 20) - 1) == 0);
+    first->ops->close(first);
+    assert_int_equal(backend_open("disk:d/a", &options, &first, NULL), 0);
+    assert_int_equal(operate(first, BACKEND_READ, 4096, (12 << 20) - 4096, back), 0);
+    assert_memory_equal(back, data + 4096, (12 << 20) - 4096);
+    assert_int_equal(operate(first, BACKEND_READ, 12 << 20, 4096, back), -EINVAL);
+    assert_int_equal(operate(first, BACKEND_WRITE_ZEROES, 4096, (8 << 20), NULL), 0);
+    assert_int_equal(operate(first, BACKEND_READ, 0, 12 << 20, back), 0);
+    memset(data + 4096, 0, 8 << 20);
+    assert_memory_equal(back, data, 12 << 20);
+    assert_int_equal(first->ops->erase(first, NULL), 0);
+    assert_int_equal(operate(first, BACKEND_READ, 0, 12 << 20, back), 0);
+    assert_true(back[0] == 0 && memcmp(back, back + 1, (12 << 20) - 1) == 0);
+    first->ops->close(first);
+    second->ops->close(second);
+    free(data);
+    free(back);
+    disk_set_destroy(set);
+    unlink(path);
+}
+
+/* The bytes of a volume that was deleted are not on the disk any more. */
+static void test_disk_delete(void **state)
+{
+    (void)state;
+    char path[128];
+    struct disk_set *set = make_disk("/dev/shm", path);
+    struct backend_options options = {.bytes = 8 << 20, .create = true, .disks = set};
+    struct block_backend *backend;
+    uint8_t *data = aligned_alloc(4096, 8 << 20), *whole = malloc(64 << 20);
+    memset(data, 0xd7, 8 << 20);
+    assert_int_equal(backend_open("disk:d/secret", &options, &backend, NULL), 0);
+    assert_int_equal(operate(backend, BACKEND_WRITE, 0, 8 << 20, data), 0);
+    backend->ops->close(backend);
+    assert_int_equal(disk_volume_delete(set, "d/secret", NULL), 0);
+    assert_int_equal(disk_volume_delete(set, "d/secret", NULL), -ENOENT);
+    assert_int_equal(disk_volume_delete(set, "x/secret", NULL), -ENOENT);
+    int fd = open(path, O_RDONLY);
+    assert_int_equal(read(fd, whole, 64 << 20), 64 << 20);
+    close(fd);
+    assert_null(memmem(whole, 64 << 20, data, 64));
+    disk_set_destroy(set);
+    free(data);
+    free(whole);
+    unlink(path);
+}
+
+static void test_disk_refusals(void **state)
+{
+    (void)state;
+    char path[128];
+    struct cipu_error error;
+    struct disk_set *set = make_disk("/dev/shm", path);
+    struct backend_options plain = {.disks = set}, create = {.bytes = 1 << 20, .create = true, .disks = set},
+                           large = {.bytes = UINT64_C(1) << 40, .create = true, .disks = set};
+    struct disk_settings settings = {.name = "d"}, other = {.name = "e"};
+    strcpy(settings.path, path);
+    strcpy(other.path, path);
+    assert_int_equal(disk_set_add(set, &settings, &error), -EEXIST);
+    assert_int_equal(disk_set_add(set, &other, &error), -EBUSY);
+    assert_int_equal(open_fails("disk:d", &plain, "expected disk:NAME/VOLUME"), -EINVAL);
+    assert_int_equal(open_fails("disk:d/", &plain, "expected disk:NAME/VOLUME"), -EINVAL);
+    assert_int_equal(open_fails("disk:d/a", &plain, "create is not set"), -ENOENT);
+    assert_int_equal(open_fails("disk:x/a", &create, "no such disk"), -ENOENT);
+    assert_int_equal(open_fails("disk:d/a/b", &create, "volume's name"), -EINVAL);
+    assert_int_equal(open_fails("disk:d/a", &large, "what is free"), -ENOSPC);
+    assert_int_equal(disk_set_remove(set, "d", &error), 0);
+    assert_int_equal(disk_set_remove(set, "d", &error), -ENOENT);
+    /* Other data is not laid out. */
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, "something", 9, 100), 9);
+    close(fd);
+    settings.create = true;
+    assert_int_equal(disk_set_add(set, &settings, &error), -EINVAL);
+    assert_non_null(strstr(error.text, "other data"));
+    disk_set_destroy(set);
+    unlink(path);
+}
+
 /* ---- faults ---- */
 
 static uint64_t milliseconds(void)
@@ -380,9 +526,19 @@ static void test_uuid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memory),        cmocka_unit_test(test_files),           cmocka_unit_test(test_file_again),
-        cmocka_unit_test(test_file_refusals), cmocka_unit_test(test_faults),          cmocka_unit_test(test_stall),
-        cmocka_unit_test(test_fault_rules),   cmocka_unit_test(test_latency_buckets), cmocka_unit_test(test_uuid),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_file_again),
+        cmocka_unit_test(test_file_refusals),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_stall),
+        cmocka_unit_test(test_fault_rules),
+        cmocka_unit_test(test_latency_buckets),
+        cmocka_unit_test(test_uuid),
+        cmocka_unit_test(test_disk),
+        cmocka_unit_test(test_disk_long_operations),
+        cmocka_unit_test(test_disk_delete),
+        cmocka_unit_test(test_disk_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

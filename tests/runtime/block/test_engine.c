@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hls/include/nvme.h"
+#include "runtime/block/disk.h"
 #include "runtime/block/volume.h"
 #include "tests/runtime/block/fake_card.h"
 
@@ -41,7 +42,8 @@ static void take_raw(void *device, const struct block_raw *raw)
 
 static const struct block_device_ops device_ops = {take_raw};
 
-static struct fixture *open_volume(const char *backend, uint64_t bytes, uint32_t block_bytes, bool read_only)
+static struct fixture *open_on(struct cipu_host *host, const char *backend, uint64_t bytes, uint32_t block_bytes,
+                               bool read_only)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     struct cipu_error error = {""};
@@ -49,7 +51,7 @@ static struct fixture *open_volume(const char *backend, uint64_t bytes, uint32_t
         .name = "v", .bytes = bytes, .block_bytes = block_bytes, .create = true, .read_only = read_only};
     struct volume_info info;
     snprintf(settings.backend, sizeof settings.backend, "%s", backend);
-    fixture->host = fake_open();
+    fixture->host = host;
     assert_int_equal(block_engine_open((struct cipu_card *)fixture->host, fixture->host, &fixture->engine, &error), 0);
     int result = block_volume_open(fixture->engine, &settings, &fixture->volume, &error);
     if (result)
@@ -63,16 +65,26 @@ static struct fixture *open_volume(const char *backend, uint64_t bytes, uint32_t
     return fixture;
 }
 
+static struct fixture *open_volume(const char *backend, uint64_t bytes, uint32_t block_bytes, bool read_only)
+{
+    return open_on(fake_open(false), backend, bytes, block_bytes, read_only);
+}
+
 /* A file of this test's process, with the backend's URI. */
-static struct fixture *open_file_volume(const char *before, uint64_t bytes)
+static struct fixture *open_file_on(struct cipu_host *host, const char *before, uint64_t bytes)
 {
     char path[64], uri[160];
     snprintf(path, sizeof path, "/dev/shm/cipu-test-engine-%d", getpid());
     unlink(path);
     snprintf(uri, sizeof uri, "%sfile:%s", before, path);
-    struct fixture *fixture = open_volume(uri, bytes, 0, false);
+    struct fixture *fixture = open_on(host, uri, bytes, 0, false);
     strcpy(fixture->path, path);
     return fixture;
+}
+
+static struct fixture *open_file_volume(const char *before, uint64_t bytes)
+{
+    return open_file_on(fake_open(false), before, bytes);
 }
 
 static void close_volume(struct fixture *fixture)
@@ -242,6 +254,26 @@ static void test_file(void **state)
     close_volume(fixture);
 }
 
+/* Within the card's thread: it sleeps when there is nothing to do, and never while there is. */
+static void test_attended(void **state)
+{
+    (void)state;
+    struct fixture *fixture = open_file_on(fake_open(true), "fault:read-delay*200@1000,", VOLUME_SIZE);
+    traffic(fixture, 5000);
+    for (unsigned i = 0; i < 30; i++) {
+        uint8_t guest[512];
+        usleep(5000);
+        assert_int_equal(run_at(fixture, BLOCK_READ, 0, 512, guest), 0);
+        assert_int_equal(block_volume_operate(fixture->engine, fixture->volume, BACKEND_READ, 0, 512, guest, false), 0);
+    }
+    assert_true(fixture->host->sleeps >= 30);
+    unsigned sleeps = fixture->host->sleeps;
+    usleep(700000);
+    assert_true(fixture->host->sleeps - sleeps < 30); /* nothing keeps it awake */
+    assert_int_equal(fixture->host->missed, 0);
+    close_volume(fixture);
+}
+
 static void test_bounced_memory(void **state)
 {
     (void)state;
@@ -261,6 +293,43 @@ static void test_null(void **state)
     assert_int_equal(run_at(fixture, BLOCK_READ, 0, 512, guest), 0);
     assert_int_equal(guest[0], 7);
     assert_int_equal(run_at(fixture, BLOCK_FLUSH, 0, 0, guest), 0);
+    close_volume(fixture);
+}
+
+static void test_disk(void **state)
+{
+    (void)state;
+    struct fixture *fixture = open_volume("null:", MEGABYTE, 0, false);
+    struct disk_settings disk = {.name = "d", .bytes = 64 * MEGABYTE, .create = true};
+    struct volume_settings settings = {.name = "on-disk", .backend = "disk:d/v", .bytes = VOLUME_SIZE, .create = true};
+    struct block_volume *null = fixture->volume, *second;
+    struct volume_info info;
+    struct cipu_error error;
+    snprintf(disk.path, sizeof disk.path, "/dev/shm/cipu-test-disk-engine-%d", getpid());
+    unlink(disk.path);
+    block_volume_detach(null, FUNCTION);
+    assert_int_equal(block_volume_close(null), 0);
+    assert_int_equal(disk_set_add(block_engine_disks(fixture->engine), &disk, &error), 0);
+    assert_int_equal(block_volume_open(fixture->engine, &settings, &fixture->volume, &error), 0);
+    assert_int_equal(block_volume_open(fixture->engine, &settings, &second, &error), -EBUSY);
+    assert_int_equal(fixture->host->setting.disk, 1); /* shares the disk by weight */
+    assert_true(fixture->host->setting.disk_limit > 0);
+    block_volume_info(fixture->volume, &info);
+    fixture->number = info.number;
+    assert_int_equal(block_volume_attach(fixture->volume, FUNCTION, &error), 0);
+    traffic(fixture, 5000);
+    check_counters(fixture, 5000);
+    assert_int_equal(block_volume_erase(fixture->volume, &error), -EBUSY);
+    block_volume_detach(fixture->volume, FUNCTION);
+    assert_int_equal(block_volume_erase(fixture->volume, &error), 0);
+    uint8_t data[4096];
+    for (uint64_t at = 0; at < VOLUME_SIZE; at += 64 * sizeof data) {
+        assert_int_equal(block_volume_operate(fixture->engine, fixture->volume, BACKEND_READ, at, 4096, data, false),
+                         0);
+        assert_true(data[0] == 0 && memcmp(data, data + 1, sizeof data - 1) == 0);
+    }
+    assert_int_equal(block_volume_attach(fixture->volume, FUNCTION, &error), 0);
+    unlink(disk.path);
     close_volume(fixture);
 }
 
@@ -680,6 +749,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory),          cmocka_unit_test(test_file),
+        cmocka_unit_test(test_attended),        cmocka_unit_test(test_disk),
         cmocka_unit_test(test_bounced_memory),  cmocka_unit_test(test_null),
         cmocka_unit_test(test_statuses),        cmocka_unit_test(test_unexpected),
         cmocka_unit_test(test_read_only),       cmocka_unit_test(test_failed_move),
