@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "driver/signaller.h"
 #include "hls/include/dma.h"
@@ -153,7 +154,11 @@ static void init(struct virtio_blk *blk, const struct virtio_blk_settings *setti
     blk->offered = offered_features(blk);
     blk->listener = (struct volume_listener){.resized = resized, .context = blk};
     pthread_mutex_init(&blk->lock, NULL);
-    pthread_cond_init(&blk->recovered, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&blk->recovered, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&blk->frontend_lock, NULL);
     pthread_mutex_init(&blk->work_lock, NULL);
     pthread_cond_init(&blk->work, NULL);

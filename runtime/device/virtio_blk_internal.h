@@ -137,6 +137,7 @@ struct blk_request {
     /* of a chain */
     struct split_ring *ring;
     const struct split_chain *chain;
+    const atomic_bool *cancelled; /* its queue is being stopped */
 };
 
 /* virtio_blk_request.c, on the worker. Returns the status; *written is how many bytes were written into the chain,
@@ -157,11 +158,12 @@ bool blk_queue_is(struct virtio_blk *blk, unsigned queue, uint16_t generation);
 /* Whether requests of before a stop may still be under way in any queue. */
 bool blk_queues_stuck(struct virtio_blk *blk);
 
-/* virtio_blk_recover.c, on the worker. Carries out what the record says was not done, in order, until the queue can go
- * on at *position of both rings; 0, -ECANCELED, or another negative errno. */
-int blk_recover(struct virtio_blk *blk, unsigned queue, uint16_t *position);
-/* Whether there is something to recover, or where the queue goes on. 0 = nothing, 1 = something. */
+/* virtio_blk_recover.c. With `lock` held: 1 when there is something to recover, from *position of both rings on, or 0.
+ */
 int blk_recover_check(struct virtio_blk *blk, unsigned queue, uint16_t *position);
+/* On the worker: carries out what the record says was not done, in order, until the queue can go on at its position of
+ * both rings; 0, -ECANCELED, or another negative errno. */
+int blk_recover(struct virtio_blk *blk, unsigned queue);
 
 /* virtio_blk_worker.c */
 int blk_worker_start(struct virtio_blk *blk);

@@ -129,15 +129,20 @@ static bool is_over(struct virtio_blk *blk, unsigned queue)
     return progress.ended == progress.arrived && (progress.arrived == state->fetched || is_faulted(state));
 }
 
-static int check_start(struct virtio_blk *blk, unsigned queue)
+static int check_idle(struct virtio_blk *blk, unsigned queue)
 {
-    struct blk_queue *state = &blk->queues[queue];
-    if (state->stuck && !is_over(blk, queue)) {
+    const struct blk_queue *state = &blk->queues[queue];
+    if (state->recovering || (state->stuck && !is_over(blk, queue))) {
         cipu_warn("virtio-blk: function %u: queue %u cannot start: requests of before its stop hang at volume %s",
                   blk->function, queue, blk->info.settings.name);
         return -EBUSY;
     }
-    if (!card_sees_ring(blk, &state->setting)) {
+    return 0;
+}
+
+static int check_ring(struct virtio_blk *blk, unsigned queue, const struct vhost_queue *setting)
+{
+    if (!card_sees_ring(blk, setting)) {
         cipu_warn("virtio-blk: function %u: queue %u lies in memory that the card cannot reach: the client must share "
                   "the guest's memory (memory-backend-memfd,share=on)",
                   blk->function, queue);
@@ -150,14 +155,15 @@ int blk_queue_start(struct virtio_blk *blk, unsigned queue, const struct vhost_q
 {
     struct blk_queue *state = &blk->queues[queue];
     pthread_mutex_lock(&blk->lock);
-    state->setting = *setting;
-    state->features = blk->accepted;
-    state->position = setting->position;
-    state->record = setting->inflight ? setting->inflight : state->own;
-    state->cancelled = false;
-    int result = check_start(blk, queue);
+    int result = check_idle(blk, queue);
+    if (!result)
+        result = check_ring(blk, queue, setting);
     if (!result) {
-        state->stuck = false;
+        state->setting = *setting;
+        state->features = blk->accepted;
+        state->position = setting->position;
+        state->record = setting->inflight ? setting->inflight : state->own;
+        state->cancelled = state->stuck = false;
         result = blk_recover_check(blk, queue, &state->position);
     }
     if (result > 0) {
@@ -174,7 +180,7 @@ int blk_queue_start(struct virtio_blk *blk, unsigned queue, const struct vhost_q
 void blk_queue_recover(struct virtio_blk *blk, unsigned queue)
 {
     struct blk_queue *state = &blk->queues[queue];
-    int result = blk_recover(blk, queue, &state->position);
+    int result = blk_recover(blk, queue);
     pthread_mutex_lock(&blk->lock);
     if (!result && !state->cancelled)
         result = start_card_queue(blk, queue);
@@ -192,13 +198,16 @@ void blk_queue_recover(struct virtio_blk *blk, unsigned queue)
         blk_pci_failed(blk, queue, generation);
 }
 
-/* With `lock` held, which is let go meanwhile. */
-static void end_recovery(struct virtio_blk *blk, unsigned queue)
+/* With `lock` held, which is let go meanwhile. A request that hangs at its volume is not waited for: when it is done,
+ * nothing comes of it. */
+static void end_recovery(struct virtio_blk *blk, unsigned queue, int64_t deadline)
 {
     struct blk_queue *state = &blk->queues[queue];
+    const struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
     state->cancelled = true;
     while (state->recovering)
-        pthread_cond_wait(&blk->recovered, &blk->lock);
+        if (pthread_cond_timedwait(&blk->recovered, &blk->lock, &until) == ETIMEDOUT)
+            return;
 }
 
 /* Waits until nothing of the queue is in flight any more. Of a driver that forgets its requests, those that have not
@@ -247,7 +256,7 @@ void blk_queue_stop(struct virtio_blk *blk, unsigned queue, bool forget, int64_t
 {
     struct blk_queue *state = &blk->queues[queue];
     pthread_mutex_lock(&blk->lock);
-    end_recovery(blk, queue);
+    end_recovery(blk, queue, deadline);
     /* A card that does not stop the queue loses sight of the guest. */
     if (state->on_card && !stop_card_queue(blk, queue, forget, deadline)) {
         cipu_warn("virtio-blk: function %u: queue %u did not stop in time", blk->function, queue);
@@ -278,7 +287,7 @@ bool blk_queues_stuck(struct virtio_blk *blk)
     bool stuck = false;
     pthread_mutex_lock(&blk->lock);
     for (unsigned i = 0; i < blk->queue_count; i++)
-        stuck |= blk->queues[i].stuck && !is_over(blk, i);
+        stuck |= blk->queues[i].stuck && !is_over(blk, i); /* software's own accesses end with the queue */
     pthread_mutex_unlock(&blk->lock);
     return stuck;
 }

@@ -10,7 +10,6 @@
  * is the end of the avail ring, and left to the card, unless something overtook it.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "hls/include/virtio.h"
@@ -57,12 +56,18 @@ static uint64_t first_unpublished(const struct recovery *recovery)
     return next == 0 || missing > recovery->entries ? UINT64_MAX : next - missing;
 }
 
-static int compare(const void *left, const void *right, void *context)
+/* Where a head belongs among those that are there already, by arrival. The record's numbers may be any. */
+static void insert(struct recovery *recovery, uint16_t head)
 {
-    const struct recovery *recovery = context;
-    const struct inflight_entry *a = &recovery->known[*(const uint16_t *)left],
-                                *b = &recovery->known[*(const uint16_t *)right];
-    return (int16_t)(a->arrived - b->arrived);
+    unsigned at = recovery->count++;
+    for (; at > 0; at--) {
+        uint16_t before = recovery->heads[at - 1];
+        if ((int16_t)(recovery->known[head].arrived - recovery->known[before].arrived) >= 0)
+            break;
+        recovery->heads[at] = before;
+    }
+    recovery->heads[at] = head;
+    recovery->taken[head] = true;
 }
 
 static void collect(struct recovery *recovery)
@@ -72,10 +77,15 @@ static void collect(struct recovery *recovery)
         const struct inflight_entry *entry = &recovery->known[head];
         if (!entry->in_flight && (!entry->finished || entry->finished < unpublished))
             continue;
-        recovery->heads[recovery->count++] = (uint16_t)head;
-        recovery->taken[head] = true;
+        insert(recovery, (uint16_t)head);
     }
-    qsort_r(recovery->heads, recovery->count, sizeof recovery->heads[0], compare, recovery);
+}
+
+/* What is known fits what the rings say is outstanding. */
+static bool is_plausible(const struct recovery *recovery)
+{
+    uint16_t outstanding = (uint16_t)(recovery->avail - recovery->used);
+    return recovery->count <= outstanding && outstanding <= recovery->entries;
 }
 
 static int avail_head(struct recovery *recovery, uint16_t position, uint16_t *head)
@@ -128,10 +138,9 @@ int blk_recover_check(struct virtio_blk *blk, unsigned queue, uint16_t *position
     if (result)
         return result;
     collect(&recovery);
-    uint16_t outstanding = (uint16_t)(recovery.avail - recovery.used);
     if (recovery.count == 0)
         return 0;
-    if (recovery.count <= outstanding && outstanding <= recovery.entries) {
+    if (is_plausible(&recovery)) {
         *position = recovery.used;
         return 1;
     }
@@ -146,9 +155,13 @@ static int chain_read(struct blk_request *request, void *to, uint32_t skip, uint
     return split_chain_read(request->ring, request->chain, skip, to, bytes);
 }
 
+/* Nothing is written to a guest that was told meanwhile that the queue has stopped. */
 static int chain_write(struct blk_request *request, const void *from, uint32_t skip, uint32_t bytes)
 {
-    return split_chain_write(request->ring, request->chain, skip, from, bytes);
+    pthread_mutex_lock(&request->blk->lock);
+    int result = *request->cancelled ? -ECANCELED : split_chain_write(request->ring, request->chain, skip, from, bytes);
+    pthread_mutex_unlock(&request->blk->lock);
+    return result;
 }
 
 /* Marks it as finished before the used ring shows it, as the engine does. */
@@ -160,6 +173,24 @@ static void finish(struct recovery *recovery, uint16_t head, uint64_t number)
     atomic_signal_fence(memory_order_seq_cst);
     entry->in_flight = 0;
     atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* With `lock` held. 1 when the driver wants to hear of it, 0, or a negative errno. */
+static int use(struct recovery *recovery, struct blk_request *request, uint16_t head, uint8_t status, uint32_t written)
+{
+    struct blk_queue *state = &recovery->blk->queues[recovery->queue];
+    struct split_ring *ring = request->ring;
+    if (state->cancelled)
+        return -ECANCELED;
+    int result = split_chain_write(ring, request->chain, request->writable, &status, sizeof status);
+    if (result)
+        return result;
+    finish(recovery, head, inflight_next(recovery->record, recovery->entries, ring->next_used));
+    result = split_ring_use(ring, head, written + 1);
+    if (!result)
+        result = split_ring_publish(ring);
+    state->position = ring->published;
+    return result;
 }
 
 static int carry_out(struct recovery *recovery, struct split_ring *ring, uint16_t head)
@@ -177,16 +208,13 @@ static int carry_out(struct recovery *recovery, struct split_ring *ring, uint16_
                                   .read = chain_read,
                                   .write = chain_write,
                                   .ring = ring,
-                                  .chain = chain};
+                                  .chain = chain,
+                                  .cancelled = &blk->queues[recovery->queue].cancelled};
     uint32_t written;
     uint8_t status = blk_execute(&request, &written);
-    result = split_chain_write(ring, chain, request.writable, &status, sizeof status);
-    if (result)
-        return result;
-    finish(recovery, head, inflight_next(recovery->record, recovery->entries, ring->next_used));
-    result = split_ring_use(ring, head, written + 1);
-    if (!result)
-        result = split_ring_publish(ring);
+    pthread_mutex_lock(&blk->lock);
+    result = use(recovery, &request, head, status, written);
+    pthread_mutex_unlock(&blk->lock);
     if (result < 0)
         return result;
     blk->recoveries++;
@@ -197,21 +225,42 @@ static int carry_out(struct recovery *recovery, struct split_ring *ring, uint16_
     return 0;
 }
 
-int blk_recover(struct virtio_blk *blk, unsigned queue, uint16_t *position)
+/* Should this life end early, the next one finds all of them in flight. */
+static int mark(struct recovery *recovery)
 {
-    struct recovery recovery;
-    const struct blk_queue *state = &blk->queues[queue];
+    struct virtio_blk *blk = recovery->blk;
+    pthread_mutex_lock(&blk->lock);
+    int result = blk->queues[recovery->queue].cancelled ? -ECANCELED : 0;
+    for (unsigned i = 0; i < recovery->count && !result; i++)
+        recovery->record->entry[recovery->heads[i]].in_flight = 1;
+    pthread_mutex_unlock(&blk->lock);
+    return result;
+}
+
+static int plan(struct virtio_blk *blk, unsigned queue, struct recovery *recovery)
+{
     bool suffix;
-    int result = look(blk, queue, &recovery);
+    pthread_mutex_lock(&blk->lock);
+    int result = blk->queues[queue].cancelled ? -ECANCELED : look(blk, queue, recovery);
+    pthread_mutex_unlock(&blk->lock);
     if (result)
         return result;
-    collect(&recovery);
-    result = is_suffix(&recovery, &suffix);
+    collect(recovery);
+    if (!is_plausible(recovery))
+        return -EPROTO;
+    result = is_suffix(recovery, &suffix);
     if (!result && !suffix)
-        result = collect_rest(&recovery);
-    /* Should this life end early, the next one finds all of them in flight. */
-    for (unsigned i = 0; i < recovery.count; i++)
-        recovery.record->entry[recovery.heads[i]].in_flight = 1;
+        result = collect_rest(recovery);
+    return result ? result : mark(recovery);
+}
+
+int blk_recover(struct virtio_blk *blk, unsigned queue)
+{
+    struct recovery recovery;
+    struct blk_queue *state = &blk->queues[queue];
+    int result = plan(blk, queue, &recovery);
+    if (result)
+        return result;
     struct split_ring ring = {.memory = blk->memory,
                               .descriptors = state->setting.descriptors,
                               .avail = state->setting.avail,
@@ -222,6 +271,5 @@ int blk_recover(struct virtio_blk *blk, unsigned queue, uint16_t *position)
     split_ring_init(&ring, recovery.used);
     for (unsigned i = 0; i < recovery.count && !result; i++)
         result = state->cancelled ? -ECANCELED : carry_out(&recovery, &ring, recovery.heads[i]);
-    *position = ring.published;
     return result;
 }

@@ -13,11 +13,11 @@
 #define PLAIN_FEATURES (UINT64_C(1) << 32 | UINT64_C(1) << 28 | 3u)
 
 struct plain_vhost_device {
-    pthread_mutex_t lock; /* of what a test looks at while the frontend's thread works */
+    pthread_mutex_t lock; /* of what is not atomic */
     uint64_t features;
-    unsigned pieces, maps, unmaps, resets, starts, stops, forgets;
+    atomic_uint pieces, maps, unmaps, resets, starts, stops, forgets;
     struct vhost_queue queues[PLAIN_QUEUES];
-    bool running[PLAIN_QUEUES], called[PLAIN_QUEUES];
+    atomic_bool running[PLAIN_QUEUES], called[PLAIN_QUEUES];
     uint16_t position; /* that stops report */
     atomic_uint kicks[PLAIN_QUEUES];
     uint8_t config[64];

@@ -466,6 +466,32 @@ static void test_killed_at_once(void **state)
     read_all(room);
 }
 
+/* The volume hangs while what was left is carried out: a stop does not wait for it, and nothing is lost. */
+static void test_stalled_recovery(void **state)
+{
+    struct room *room = *state;
+    launch(room);
+    join(room);
+    work(room, 100, true);
+    assert_true(room->rings[0].busy[0] || room->rings[0].busy[1]); /* the slow ones */
+    kill_server(room);
+    snprintf(room->backend, sizeof room->backend, "fault:any-stall=0-8192,file:%s/disk", room->folder);
+    launch(room);
+    join_again(room);
+    uint64_t begin = now_ms();
+    assert_int_equal(vhost_user_client_stop(&room->client, &room->machine), 0);
+    assert_true(now_ms() - begin < 8000);
+    for (unsigned queue = 0; queue < QUEUES; queue++)
+        assert_int_equal(room->machine.bases[queue], used_index(room, queue));
+    take(room);
+    kill_server(room);
+    snprintf(room->backend, sizeof room->backend, "file:%s/disk", room->folder);
+    launch(room);
+    join_again(room);
+    drain(room);
+    read_all(room);
+}
+
 /* The client goes and comes back to the same server, as when its socket broke. */
 static void test_client_comes_back(void **state)
 {
@@ -498,6 +524,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_killed_with_lag, setup_11_1, teardown),
         cmocka_unit_test_setup_teardown(test_killed_with_lag, setup_slow, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_once, setup_slow, teardown),
+        cmocka_unit_test_setup_teardown(test_stalled_recovery, setup_slow, teardown),
         cmocka_unit_test_setup_teardown(test_client_comes_back, setup_slow, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
