@@ -9,7 +9,7 @@ block_guest() {
     local name=$1 script=$2
     shift 2
     cat tests/e2e/block-script "$script" >"$work/$name.script"
-    job_guest "$name" "$work/$name.script" -b -m 384 -k 'nomodeset iomem=relaxed' "$@"
+    job_guest "$name" "$work/$name.script" -b -m 384 -k iomem=relaxed "$@"
 }
 
 # block_results NAME [TEXT]: one check for each `report` of the guest's script.
