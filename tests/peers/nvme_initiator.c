@@ -82,7 +82,7 @@ static int wait_ready(struct nvme_initiator *initiator, uint32_t ready)
         int result = nvme_initiator_read(initiator, NVME_REG_CSTS, &status);
         if (result < 0)
             return result;
-        if (status & 2u)
+        if (ready && status & 2u) /* a reset ends a fatal state */
             return -EIO;
         if ((status & 1u) == ready)
             return 0;
