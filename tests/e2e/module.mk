@@ -8,5 +8,14 @@ $(eval $(call script_test,tests/e2e/test_reboot.sh,$(E2E_DEPS)))
 $(eval $(call program,hostile_driver,tests/e2e/hostile_driver.c,cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
 $(eval $(call script_test,tests/e2e/test_hostile.sh,$(E2E_DEPS)))
 
+# Block devices.
+$(eval $(call script_test,tests/e2e/test_nvme_guest.sh,$(E2E_DEPS)))
+$(eval $(call script_test,tests/e2e/test_nvme_share.sh,$(E2E_DEPS)))
+$(eval $(call script_test,tests/e2e/test_nvme_multipath.sh,$(E2E_DEPS)))
+$(eval $(call script_test,tests/e2e/test_block_resize.sh,$(E2E_DEPS)))
+HOSTILE_NVME_SOURCES := $(addprefix tests/e2e/,hostile_nvme.c nvme_attacker.c nvme_attacks.c nvme_matrix.c)
+$(eval $(call program,hostile_nvme,$(HOSTILE_NVME_SOURCES),cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
+$(eval $(call script_test,tests/e2e/test_nvme_hostile.sh,all))
+
 # The same on the rtl card.
 $(foreach job,guest tenants restart hostile reboot wire,$(eval $(call script_test,tests/e2e/test_rtl_$(job).sh,$(E2E_DEPS) $(B)/bin/cipud-rtl)))
