@@ -52,6 +52,8 @@ static uint16_t nvme_fault(uint8_t operation)
     case BACKEND_WRITE:
     case BACKEND_WRITE_ZEROES:
         return STATUS_WRITE_FAULT;
+    case BACKEND_FLUSH: /* a second one may succeed though what the first was to save is lost */
+        return STATUS_WRITE_FAULT | NVME_DO_NOT_RETRY;
     default:
         return NVME_INTERNAL_ERROR;
     }
