@@ -107,7 +107,6 @@ static void answer(struct block_tag *tag, uint32_t flags, uint16_t status, uint6
 
 /* ---- the end ---- */
 
-static void serve_waiting(struct block_engine *engine);
 static void begin_record(struct block_engine *engine, const struct block_raw *record, bool late);
 
 static void record_latency(struct block_tag *tag)
@@ -159,7 +158,7 @@ void command_finish(struct block_tag *tag)
     struct block_engine *engine = tag->engine;
     if (tag->buffer.memory) {
         block_pool_give(&engine->pool, &tag->buffer);
-        serve_waiting(engine);
+        command_serve_waiting(engine);
     }
     if (tag->volume)
         tag->volume->in_flight--;
@@ -234,15 +233,23 @@ void volume_done(struct block_volume *volume)
 
 static void backend_done(struct backend_request *request)
 {
-    struct block_tag *tag = request->context;
+    struct block_errand *errand = request->context;
+    struct block_tag *tag = errand->tag;
+    int result = request->result;
+    volume_done(errand->volume);
+    if (errand->changes)
+        errand->volume->writes[errand->function]--;
+    if (!tag) {
+        stray_done(errand);
+        return;
+    }
     struct block_engine *engine = tag->engine;
     const struct block_command *command = &tag->raw.command;
-    volume_done(tag->volume);
     queue_of(tag)->at_backend--;
-    if (changes(tag))
-        tag->volume->writes[command->function]--;
+    tag->errand = NULL;
+    errand_give(engine, errand);
     engine->now = tag->end = cipu_card_time(engine->card);
-    uint16_t status = block_status_of_result(command->flags, request->operation, request->result);
+    uint16_t status = block_status_of_result(command->flags, command->opcode, result);
     if (status || command->opcode != BLOCK_READ || tag->silent) { /* a queue that is being reset gets no data either */
         complete(tag, status);
         return;
@@ -255,12 +262,17 @@ static void backend_done(struct backend_request *request)
 static void to_backend(struct block_tag *tag)
 {
     const struct block_command *command = &tag->raw.command;
+    struct block_errand *errand = tag->errand = errand_take(tag->engine);
     tag->state = TAG_BACKEND;
     tag->begin = tag->engine->now;
     queue_of(tag)->at_backend++;
-    if (changes(tag))
+    errand->tag = tag;
+    errand->volume = tag->volume;
+    errand->function = command->function;
+    errand->changes = changes(tag);
+    if (errand->changes)
         tag->volume->writes[command->function]++;
-    tag->request = (struct backend_request){
+    errand->request = (struct backend_request){
         .operation = command->opcode, /* the same numbers, see below */
         .durable = command->flags & BLOCK_FUA ||
                    atomic_load_explicit(&tag->volume->durable[command->function], memory_order_relaxed),
@@ -269,9 +281,9 @@ static void to_backend(struct block_tag *tag)
         .length = command->opcode == BLOCK_FLUSH ? 0 : command->length,
         .buffer = tag->buffer.memory,
         .done = backend_done,
-        .context = tag,
+        .context = errand,
     };
-    volume_submit(tag->volume, &tag->request);
+    volume_submit(tag->volume, &errand->request);
 }
 
 static_assert((int)BLOCK_READ == BACKEND_READ && (int)BLOCK_WRITE == BACKEND_WRITE &&
@@ -307,12 +319,12 @@ static void find_buffer(struct block_tag *tag)
 }
 
 /* Gives free buffers to who waits, large ones first: a small one would do with any. */
-static void serve_waiting(struct block_engine *engine)
+void command_serve_waiting(struct block_engine *engine)
 {
     if (engine->serving)
         return;
     engine->serving = true;
-    for (unsigned class = POOL_CLASSES; class --> 0;) {
+    for (unsigned class = POOL_CLASSES; class -- > 0;) {
         struct block_tag *tag = engine->waiting[class].first;
         while (tag && block_pool_take(&engine->pool, class, &tag->buffer)) {
             tag_list_take(&engine->waiting[class]);
@@ -398,7 +410,9 @@ static void begin(struct block_tag *tag)
 
 static void begin_or_hold(struct block_tag *tag)
 {
-    if (!tag->volume->held) {
+    const struct block_command *command = &tag->raw.command;
+    bool behind = command->opcode != BLOCK_FLUSH && stray_overlaps(tag->volume, command->offset, command->length);
+    if (!tag->volume->held && !behind) {
         tag->volume->in_flight++;
         begin(tag);
         return;

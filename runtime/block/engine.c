@@ -194,7 +194,9 @@ int block_engine_open(struct cipu_card *card, struct cipu_host *host, struct blo
     engine->pool.fd = engine->raw_pool.fd = -1;
     engine->tags = calloc(BLOCK_TAGS, sizeof engine->tags[0]);
     engine->disks = disk_set_create();
-    int code = engine->tags && engine->disks ? 0 : cipu_fail(error, -ENOMEM, "block engine: no memory");
+    int code = engine->tags && engine->disks && !errands_open(engine)
+                   ? 0
+                   : cipu_fail(error, -ENOMEM, "block engine: no memory");
     if (!code)
         code = block_pool_open(&engine->pool, card, BLOCK_BUS_BASE, error);
     if (!code)
@@ -228,6 +230,7 @@ void block_engine_close(struct block_engine *engine)
     pthread_cond_destroy(&engine->changed);
     pthread_mutex_destroy(&engine->control);
     pthread_mutex_destroy(&engine->lock);
+    free(engine->errands);
     free(engine->tags);
     free(engine);
 }

@@ -67,13 +67,13 @@ struct block_queue_progress block_queue_progress(struct block_engine *engine, un
 
 /* Ends what is in flight in a queue so that QUEUE_STOP can complete: raw commands that wait at the device are the
  * device's business; commands at backends are waited for. status: what those get that had not begun (NVMe:
- * NVME_ABORT_SQ_DELETED); `silent`: the guest hears of none (reset). Returns when nothing of the queue is at a backend;
- * at most 4 s, then -ETIMEDOUT and the rest goes on in the background (its answers are then silent). Any thread but the
- * engine's. */
+ * NVME_ABORT_SQ_DELETED); `silent`: the guest hears of none (reset). At most 4 s, 0.5 s if silent: what its backend
+ * still has then is left to it, and its command gets `status`. -ETIMEDOUT: a volume has too many such; those commands
+ * go on in the background and their answers are then silent. Any thread but the engine's. */
 int block_queue_drain(struct block_engine *engine, unsigned queue, uint16_t status, bool silent);
 
-/* Aborts one command (NVMe Abort): 0 when it was found and had not begun (it completes with `status`), -EBUSY when it
- * is at its backend, -ENOENT. */
+/* Aborts one command (NVMe Abort): 0 when it completes with `status`; what its backend has begun is left to it, and who
+ * comes to the same blocks waits for that. -EBUSY when it completes by itself, -ENOENT. */
 int block_command_abort(struct block_engine *engine, unsigned queue, uint16_t identifier, uint16_t status);
 
 /* Raw commands, any thread but the engine's. Moves wait for the card, at most 2 s: 0, or -EIO with *status = the status

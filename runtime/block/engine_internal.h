@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's parts: engine.c (life, thread, rounds), command.c (a command's way), queue.c (queues, drain, abort),
- * inbox.c (what other threads ask for), raw.c (raw commands), place.c (bus addresses), volume.c,
- * volume_open.c, volume_change.c.
+ * stray.c (what is at a backend and has no command any more), inflight.c, inbox.c (what other threads ask for), raw.c
+ * (raw commands), place.c (bus addresses), volume.c, volume_open.c, volume_change.c.
  *
  * What is not marked belongs to the engine's thread.
  */
@@ -40,11 +40,23 @@ enum tag_state {
 };
 
 struct raw_move;
+struct block_tag;
+
+/* What a backend has of a command. */
+struct block_errand {
+    struct backend_request request;
+    struct block_volume *volume;
+    struct block_tag *tag;     /* NULL = a stray */
+    struct block_errand *next; /* in the list of free ones, or of the volume's strays */
+    struct pool_buffer buffer; /* of a stray */
+    uint16_t function;
+    bool changes;
+};
 
 /* A command's place: what the engine knows of a tag. */
 struct block_tag {
-    struct block_raw raw; /* the command, and of raw ones the second entry */
-    struct backend_request request;
+    struct block_raw raw;        /* the command, and of raw ones the second entry */
+    struct block_errand *errand; /* BACKEND */
     struct block_engine *engine;
     struct block_volume *volume;
     struct pool_buffer buffer;
@@ -77,7 +89,7 @@ struct block_queue {
     unsigned at_backend;            /* commands */
     struct inflight_record *record; /* of virtio-blk; NULL = none is kept */
     unsigned record_entries;
-    uint64_t finished;               /* number of the next completion */
+    uint64_t finished;                          /* number of the next completion */
     _Atomic uint16_t arrived, ended, completed; /* commands; other threads read */
 };
 
@@ -111,6 +123,8 @@ struct block_engine {
     struct block_raw record;
     bool half; /* the second half of `record` is the next entry */
     struct block_tag *tags;
+    struct block_errand *errands, *free_errands; /* enough for all tags and all strays */
+    unsigned stray_count;
     struct block_queue queues[BLOCK_QUEUES];
     struct block_volume *volumes[BLOCK_VOLUMES];
     struct block_volume *active[BLOCK_VOLUMES]; /* with something at their backends */
@@ -153,9 +167,11 @@ struct block_volume {
     atomic_bool durable[CARD_FUNCTIONS]; /* every write; other threads set it */
     uint16_t denied[CARD_FUNCTIONS];     /* status of what a function may not */
     uint32_t writes[CARD_FUNCTIONS];     /* changes under way */
-    uint32_t in_flight;                  /* commands past their checks */
+    uint32_t in_flight;                  /* commands past their checks, and strays */
     uint32_t at_backend;
     unsigned active; /* place in engine->active */
+    struct block_errand *strays;
+    unsigned stray_count;
     struct tag_list waiting;
     struct inbox_item *held_items, **held_last;
     struct volume_statistics statistics;
@@ -182,6 +198,7 @@ void command_finish(struct block_tag *tag);
 /* A virtio command ends in silence: the queue is over when the card has obeyed, and nothing else shows that. */
 bool command_ends_silently(struct block_tag *tag, const struct block_answer *answer);
 unsigned command_send_unsent(struct block_engine *engine);
+void command_serve_waiting(struct block_engine *engine); /* a buffer is free */
 /* Begins or goes on with what waited for the volume. */
 void command_resume(struct block_volume *volume);
 void volume_submit(struct block_volume *volume, struct backend_request *request);
@@ -193,6 +210,18 @@ bool tag_list_remove(struct tag_list *list, struct block_tag *tag);
 /* inflight.c: a command of the queue came; one is over, and unless `silent` its guest hears of it */
 void inflight_arrived(struct block_queue *queue, unsigned slot);
 void inflight_ended(struct block_queue *queue, unsigned slot, bool silent);
+
+/* volume_change.c: begins or goes on with all that waited for it, operations as well */
+void volume_resume(struct block_volume *volume);
+
+/* stray.c */
+int errands_open(struct block_engine *engine);
+struct block_errand *errand_take(struct block_engine *engine);
+void errand_give(struct block_engine *engine, struct block_errand *errand);
+/* The command is at its backend no more, and the caller's to complete. False: the volume has too many strays. */
+bool stray_leave(struct block_tag *tag);
+void stray_done(struct block_errand *errand);
+bool stray_overlaps(const struct block_volume *volume, uint64_t offset, uint64_t length);
 
 /* raw.c */
 void raw_take(struct block_tag *tag);

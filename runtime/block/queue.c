@@ -5,6 +5,7 @@
 #include "runtime/block/engine_internal.h"
 
 #define DRAIN_MS 4000
+#define RESET_MS 500 /* as a controller has many queues, which are drained one after the other */
 
 /* A change of queues, made on the engine's thread. */
 struct queue_change {
@@ -107,14 +108,17 @@ static void start_drain(void *context)
     }
 }
 
-/* What came in the meantime has ended. What comes from now on is carried out: the queue is stopped, or goes on. */
+/* What came in the meantime has ended, and what its backend still has is left to it. What comes from now on is carried
+ * out: the queue is stopped, or goes on. */
 static void end_drain(void *context)
 {
     struct drain *drain = context;
     drain->engine->queues[drain->queue].draining = false;
     for (unsigned slot = 0; slot < BLOCK_SLOTS; slot++) {
         struct block_tag *tag = &drain->engine->tags[drain->queue * BLOCK_SLOTS + slot];
-        if (tag->state == TAG_BACKEND)
+        if (stray_leave(tag))
+            command_refuse(tag, drain->status);
+        else if (tag->state == TAG_BACKEND)
             tag->silent = true;
     }
 }
@@ -131,9 +135,9 @@ int block_queue_drain(struct block_engine *engine, unsigned queue, uint16_t stat
         return -EINVAL;
     struct drain drain = {engine, queue, status, silent};
     block_engine_call(engine, start_drain, &drain);
-    int result = engine_wait(engine, drained, &drain, DRAIN_MS);
+    engine_wait(engine, drained, &drain, silent ? RESET_MS : DRAIN_MS);
     block_engine_call(engine, end_drain, &drain);
-    return result;
+    return engine_wait(engine, drained, &drain, 1);
 }
 
 /* ---- abort ---- */
@@ -153,9 +157,11 @@ static void abort_command(void *context)
         struct block_tag *tag = &abort->engine->tags[abort->queue * BLOCK_SLOTS + slot];
         if (tag->state == TAG_FREE || tag->state == TAG_COMPLETING || tag->raw.command.identifier != abort->identifier)
             continue;
-        bool early = tag->state != TAG_BACKEND && tag->state != TAG_RAW && !tag->ended;
-        abort->result = early ? 0 : -EBUSY;
-        if (early)
+        bool early = tag->state != TAG_BACKEND && tag->state != TAG_RAW && !tag->ended, left = stray_leave(tag);
+        abort->result = early || left ? 0 : -EBUSY;
+        if (left)
+            command_refuse(tag, abort->status);
+        else if (early)
             end_early(tag, abort->status);
         return;
     }

@@ -260,7 +260,7 @@ static void start_operation(struct block_engine *engine, struct inbox_item *item
     struct block_volume *volume = operation->volume;
     const struct backend_request *request = &operation->request;
     (void)engine;
-    if (volume->held) {
+    if (volume->held || (request->length && stray_overlaps(volume, request->offset, request->length))) {
         item->next = NULL;
         *volume->held_last = item;
         volume->held_last = &item->next;

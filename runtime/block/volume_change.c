@@ -42,11 +42,9 @@ static bool at_rest(void *context)
     return ((const struct block_volume *)context)->in_flight == 0;
 }
 
-static void let_go(void *context)
+void volume_resume(struct block_volume *volume)
 {
-    struct block_volume *volume = context;
     struct inbox_item *item = volume->held_items;
-    volume->held = false;
     volume->held_items = NULL;
     volume->held_last = &volume->held_items;
     command_resume(volume);
@@ -55,6 +53,13 @@ static void let_go(void *context)
         item->run(volume->engine, item);
         item = next;
     }
+}
+
+static void let_go(void *context)
+{
+    struct block_volume *volume = context;
+    volume->held = false;
+    volume_resume(volume);
 }
 
 static int hold_volume(struct block_volume *volume, struct cipu_error *error)
