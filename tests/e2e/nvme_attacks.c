@@ -155,19 +155,25 @@ static int delete_queue(struct attacker *attacker, uint8_t opcode, unsigned queu
     return attacker_status(attacker, 0, &command);
 }
 
-/* `count` reads of a page each, put and rung at once. */
-static void flood(struct attacker *attacker, unsigned queue, unsigned count, uint32_t blocks)
+/* `count` commands, put and rung at once. */
+static void flood_with(struct attacker *attacker, unsigned queue, unsigned count, const struct nvme_command *pattern)
 {
     struct nvme_pair *pair = attacker_pair(attacker, queue);
     uint32_t old = pair->tail;
     for (unsigned i = 0; i < count; i++) {
-        struct nvme_command command =
-            attacker_transfer(NVME_READ, attacker_random(attacker) % 4096, blocks, attacker->data_address,
-                              attacker->data_address + NVME_PAGE_BYTES);
+        struct nvme_command command = *pattern;
+        command.dword10 = (uint32_t)(attacker_random(attacker) % 4096);
         command.identifier = pair->next_identifier++;
         nvme_initiator_put(pair, &command);
     }
     nvme_initiator_submitted(&attacker->initiator, pair, old);
+}
+
+static void flood(struct attacker *attacker, unsigned queue, unsigned count, uint32_t blocks)
+{
+    const struct nvme_command command =
+        attacker_transfer(NVME_READ, 0, blocks, attacker->data_address, attacker->data_address + NVME_PAGE_BYTES);
+    flood_with(attacker, queue, count, &command);
 }
 
 static unsigned collect(struct attacker *attacker, unsigned queue, unsigned expected)
@@ -355,14 +361,16 @@ static void noise(struct attacker *attacker)
 
 static void unmap_under_load(struct attacker *attacker)
 {
-    for (unsigned round = 0; round < 10; round++) {
-        flood(attacker, 1, 32, 16);
+    /* Writes out of the page that goes; each completes, well or not. */
+    const struct nvme_command command = attacker_transfer(NVME_WRITE, 0, BLOCKS_OF_PAGE, ATTACKER_READ_ONLY, 0);
+    for (unsigned round = 0; round < 20; round++) {
+        flood_with(attacker, 1, 48, &command);
         found("unmap", vfio_user_client_dma_unmap(attacker->client, ATTACKER_READ_ONLY, NVME_PAGE_BYTES), 0);
         found("map",
               vfio_user_client_dma_map(attacker->client, ATTACKER_READ_ONLY, NVME_PAGE_BYTES, attacker->read_only_fd, 0,
                                        1),
               0);
-        found("commands", (int)collect(attacker, 1, 32), 32);
+        found("commands", (int)collect(attacker, 1, 48), 48);
     }
     create_cq(attacker, 2, ATTACKER_READ_ONLY, 16);
     flood(attacker, 1, 32, 16);

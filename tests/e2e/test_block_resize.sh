@@ -36,7 +36,7 @@ resize() { # VOLUME SIZE
 
 job_begin
 check 'cipud starts' setup
-block_guest guest tests/e2e/resize-script -s "$work/disk.vfio" -c 2 -t 280 -k 'iomem=relaxed nvme_core.io_timeout=2'
+block_guest guest tests/e2e/resize-script -s "$work/disk.vfio" -c 2 -t 280 -k 'iomem=relaxed nvme_core.io_timeout=2 nvme_core.max_retries=3'
 check 'the guest writes into memory' job_await guest 'CIPU-RESULT ready nvme0n1'
 check_not 'it cannot shrink' resize memory 16MiB
 check 'it grows' resize memory 48MiB
