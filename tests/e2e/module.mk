@@ -7,6 +7,7 @@ $(eval $(call script_test,tests/e2e/test_restart.sh,$(E2E_DEPS)))
 $(eval $(call script_test,tests/e2e/test_reboot.sh,$(E2E_DEPS)))
 $(eval $(call program,hostile_driver,tests/e2e/hostile_driver.c,cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
 $(eval $(call script_test,tests/e2e/test_hostile.sh,$(E2E_DEPS)))
+$(eval $(call script_test,tests/e2e/test_boot_disk.sh,$(B)/bin/cipud $(B)/bin/cipu $(QEMU)))
 
 # Block devices.
 $(eval $(call script_test,tests/e2e/test_nvme_guest.sh,$(E2E_DEPS)))
