@@ -180,6 +180,7 @@ $(QEMU):
 	$(Q)tools/setup
 
 DEMO ?= network
+$(if $(filter network boot,$(DEMO)),,$(error DEMO=$(DEMO): expected network or boot))
 CARD ?= $(if $(filter boot,$(DEMO)),native,rtl)
 RUN_CIPUD = $(B)/bin/cipud$(if $(filter rtl,$(CARD)),-rtl)
 run: setup ## boot a guest on the card (CARD=rtl|native) and show its network and its disk; DEMO=boot: Debian boots from the disk
