@@ -11,7 +11,7 @@ if peer_possible; then
     check 'guest and Linux VXLAN peer, IPv4 underlay' tools/run/run --underlay 4 --seconds 2
     check 'guest and Linux VXLAN peer, IPv6 underlay' tools/run/run --underlay 6 --seconds 2
     check 'guest with private memory, by messages' tools/run/run --private --seconds 2 --udp-rate 2M
-    check 'guest behind an emulated IOMMU' tools/run/run --iommu --seconds 2 --udp-rate 2M
+    check 'guest behind an emulated IOMMU' tools/run/run --iommu --seconds 2 --udp-rate 2M --disk 4
     check 'nothing is left: namespaces' test -z "$(ip netns list | grep "^cipu-$$-")"
 fi
 check 'two cards joined by a cable, a guest on each' tools/run/run --peer card --seconds 2
