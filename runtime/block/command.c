@@ -324,7 +324,7 @@ void command_serve_waiting(struct block_engine *engine)
     if (engine->serving)
         return;
     engine->serving = true;
-    for (unsigned class = POOL_CLASSES; class -- > 0;) {
+    for (unsigned class = POOL_CLASSES; class --> 0;) {
         struct block_tag *tag = engine->waiting[class].first;
         while (tag && block_pool_take(&engine->pool, class, &tag->buffer)) {
             tag_list_take(&engine->waiting[class]);

@@ -185,6 +185,8 @@ static int find_place(struct disk_set *set, const char *place, struct disk **dis
                       struct cipu_error *error)
 {
     const char *slash = strchr(place, '/');
+    *disk = NULL;
+    *name = "";
     if (!slash || slash == place || !slash[1])
         return cipu_fail(error, -EINVAL, "found \"disk:%.64s\", expected disk:NAME/VOLUME", place);
     *name = slash + 1;
@@ -198,7 +200,7 @@ static int take_locked(struct disk_set *set, const char *place, const struct bac
     struct disk *disk;
     const char *name;
     int result = find_place(set, place, &disk, &name, error);
-    if (result)
+    if (result || !disk)
         return result;
     if (!disk_name_is_good(name))
         return cipu_fail(error, -EINVAL, "disk:%.64s: expected a volume's name: letters, digits, '.', '_' and '-'",
@@ -287,7 +289,7 @@ int disk_volume_delete(struct disk_set *set, const char *place, struct cipu_erro
     const char *name;
     pthread_mutex_lock(&set->lock);
     int result = find_place(set, place, &disk, &name, error);
-    if (!result) {
+    if (!result && disk) {
         unsigned number =
             disk_name_is_good(name) ? disk_table_find(disk_volumes_table(disk->volumes), name) : DISK_VOLUMES;
         if (number == DISK_VOLUMES)

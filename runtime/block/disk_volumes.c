@@ -110,6 +110,12 @@ static int erase_marked(struct disk_volumes *disk, unsigned number)
 
 /* ---- opening ---- */
 
+static int refuse(struct cipu_error *error, int code, const char *text)
+{
+    cipu_fail(error, code, "%s", text);
+    return code;
+}
+
 static bool all_zeros(const uint8_t *bytes, size_t count)
 {
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
@@ -129,10 +135,9 @@ static int lay_out(struct disk_volumes *disk, uint8_t *block, struct cipu_error 
 {
     const struct disk_store_ops *ops = disk->store->ops;
     if (disk_superblock_make(&disk->superblock, disk->store->bytes) < 0)
-        return cipu_fail(error, -EINVAL, "found %llu bytes, expected at least %u MiB for a disk",
-                         (unsigned long long)disk->store->bytes, 16);
+        return refuse(error, -EINVAL, "found fewer bytes than a disk needs: 16 MiB");
     if (allocate(disk))
-        return cipu_fail(error, -ENOMEM, "no memory for a disk");
+        return refuse(error, -ENOMEM, "no memory for a disk");
     int result = ops->write(disk->store, disk->superblock.tables[0], block, DISK_BLOCK);
     if (!result)
         result = ops->sync(disk->store);
@@ -161,10 +166,10 @@ static int read_table(struct disk_volumes *disk, unsigned which, struct disk_tab
 static int read_tables(struct disk_volumes *disk, struct cipu_error *error)
 {
     if (allocate(disk))
-        return cipu_fail(error, -ENOMEM, "no memory for a disk");
+        return refuse(error, -ENOMEM, "no memory for a disk");
     int first = read_table(disk, 0, disk->table), second = read_table(disk, 1, disk->next);
     if (first && second)
-        return cipu_fail(error, -EINVAL, "found a disk whose tables are both damaged");
+        return refuse(error, -EINVAL, "found a disk whose tables are both damaged");
     if (first || (!second && disk->next->generation > disk->table->generation)) {
         struct disk_table *newer = disk->next;
         disk->next = disk->table;
@@ -200,16 +205,16 @@ static int open_disk(struct disk_volumes *disk, bool create, uint8_t *block, str
 {
     int result = disk->store->bytes < DISK_BLOCK ? -EINVAL : disk->store->ops->read(disk->store, 0, block, DISK_BLOCK);
     if (result)
-        return cipu_fail(error, result, "reading its beginning: %s", strerror(-result));
+        return refuse(error, result, "cannot read its beginning");
     if (all_zeros(block, DISK_BLOCK)) {
-        result = create ? lay_out(disk, block, error)
-                        : cipu_fail(error, -EINVAL, "found no disk there, and create is not set");
+        result =
+            create ? lay_out(disk, block, error) : refuse(error, -EINVAL, "found no disk there, and create is not set");
     } else {
         memcpy(&disk->superblock, block, sizeof disk->superblock);
         if (disk_superblock_check(&disk->superblock) < 0)
-            result = cipu_fail(error, -EINVAL, "found other data there, expected a disk or zeros");
+            result = refuse(error, -EINVAL, "found other data there, expected a disk or zeros");
         else if (disk->superblock.data > disk->store->bytes)
-            result = cipu_fail(error, -EINVAL, "found a disk that is smaller than its own tables");
+            result = refuse(error, -EINVAL, "found a disk that is smaller than its own tables");
         else
             result = read_tables(disk, error);
     }
@@ -224,10 +229,12 @@ int disk_volumes_open(struct disk_store *store, bool create, struct disk_volumes
 {
     struct disk_volumes *disk = calloc(1, sizeof *disk);
     uint8_t *block = aligned_alloc(DISK_BLOCK, DISK_BLOCK);
-    int code = disk && block ? 0 : cipu_fail(error, -ENOMEM, "no memory for a disk");
-    if (!code) {
+    int code = -ENOMEM;
+    if (disk && block) {
         disk->store = store;
         code = open_disk(disk, create, block, error);
+    } else {
+        cipu_fail(error, code, "no memory for a disk");
     }
     free(block);
     if (code) {
@@ -287,7 +294,7 @@ int disk_volumes_create(struct disk_volumes *disk, const char *name, uint64_t by
         return cipu_fail(error, -ENOSPC, "found %u volumes, which is all that a disk has records of", DISK_VOLUMES);
     struct disk_volume_record *record = &disk_table_volumes(begin_change(disk))[number];
     memset(record, 0, sizeof *record);
-    strcpy(record->name, name);
+    memcpy(record->name, name, strlen(name));
     int result = grow(disk, number, bytes, error);
     return result ? result : (int)number;
 }

@@ -48,7 +48,10 @@ static bool read_rule(const char *text, struct fault_rule *rule)
     rule->action = (uint8_t)action;
     if (*text == '=') {
         text++;
-        if (!number(&text, &rule->begin) || *text++ != '-' || !number(&text, &rule->end) || rule->end <= rule->begin)
+        if (!number(&text, &rule->begin) || *text != '-')
+            return false;
+        text++;
+        if (!number(&text, &rule->end) || rule->end <= rule->begin)
             return false;
     }
     if (*text == '*') {

@@ -63,15 +63,19 @@ static int open_path(const char *path, const struct backend_options *options, st
         file->fd = open(path, flags | O_RDONLY);
     }
     if (file->fd < 0 && errno == ENOENT && options->create) {
-        if (!options->bytes)
-            return cipu_fail(error, -EINVAL, "%s: is not there, and no size to make it with was given", path);
+        if (!options->bytes) {
+            cipu_fail(error, -EINVAL, "%s: is not there, and no size to make it with was given", path);
+            return -EINVAL;
+        }
         file->fd = open(path, flags | O_RDWR | O_CREAT | O_EXCL, 0600);
         file->created = file->fd >= 0;
         file->read_only = false;
     }
-    if (file->fd < 0)
-        return cipu_fail(error, -errno, "%s: %s", path, strerror(errno));
-    return 0;
+    if (file->fd >= 0)
+        return 0;
+    int code = -errno;
+    cipu_fail(error, code, "%s: %s", path, strerror(-code));
+    return code;
 }
 
 /* The name of a new file must be on the disk too before anything in it is called durable. */

@@ -37,7 +37,7 @@ int block_pool_open(struct block_pool *pool, struct cipu_card *card, uint64_t bu
     for (unsigned i = 0; i < POOL_CLASSES; i++) {
         struct pool_class *class = &pool->classes[i];
         *class = (struct pool_class){sizes[i].bytes, sizes[i].count, sizes[i].count, pool->bytes, NULL};
-        pool->bytes += (uint64_t) class->bytes * class->count;
+        pool->bytes += (uint64_t)class->bytes * class->count;
         class->stack = malloc(class->count * sizeof class->stack[0]);
         if (!class->stack)
             return cipu_fail(error, -ENOMEM, "buffers: no memory");
@@ -77,7 +77,7 @@ bool block_pool_take(struct block_pool *pool, unsigned class, struct pool_buffer
     struct pool_class *from = &pool->classes[class];
     uint16_t number = from->stack[--from->free];
     uint64_t offset = from->offset + (uint64_t)number * from->bytes;
-    *buffer = (struct pool_buffer){pool->memory + offset, pool->bus + offset, number, (uint8_t) class};
+    *buffer = (struct pool_buffer){pool->memory + offset, pool->bus + offset, number, (uint8_t)class};
     return true;
 }
 

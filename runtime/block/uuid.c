@@ -35,8 +35,10 @@ static uint32_t mix(unsigned t, uint32_t b, uint32_t c, uint32_t d)
 static void add_block(uint32_t hash[5], const uint8_t block[64])
 {
     uint32_t w[80], a = hash[0], b = hash[1], c = hash[2], d = hash[3], e = hash[4];
-    for (unsigned t = 0; t < 80; t++)
-        w[t] = t < 16 ? load(block + 4 * t) : rotate(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
+    for (unsigned t = 0; t < 16; t++)
+        w[t] = load(block + 4 * t);
+    for (unsigned t = 16; t < 80; t++)
+        w[t] = rotate(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
     for (unsigned t = 0; t < 80; t++) {
         uint32_t next = rotate(a, 5) + mix(t, b, c, d) + e + w[t];
         e = d;

@@ -160,8 +160,8 @@ static int open_backend(struct block_volume *volume, struct cipu_error *error)
         .disks = volume->engine->disks,
     };
     int result = backend_open(settings->backend, &options, &volume->backend, error);
-    if (result)
-        return result;
+    if (result || !volume->backend)
+        return result ? result : -EINVAL;
     const struct backend_ops *ops = volume->backend->ops;
     const struct block_pool *pool = &volume->engine->pool;
     ops->info(volume->backend, &volume->info);

@@ -31,12 +31,14 @@ struct section {
     size_t maximum;
 };
 
-#define SECTION(KEY, SCHEMA, TYPE, MAXIMUM)                                                     \
-    {                                                                                           \
-        .name = #KEY "s", .schema = &(SCHEMA), .items_offset = offsetof(struct config, KEY##s), \
-        .count_offset = offsetof(struct config, KEY##_count), .item_bytes = sizeof(TYPE),       \
-        .lines_offset = offsetof(TYPE, lines), .maximum = (MAXIMUM)                             \
-    }
+#define SECTION(KEY, SCHEMA, TYPE, MAXIMUM)                \
+    {.name = #KEY "s",                                     \
+     .schema = &(SCHEMA),                                  \
+     .items_offset = offsetof(struct config, KEY##s),      \
+     .count_offset = offsetof(struct config, KEY##_count), \
+     .item_bytes = sizeof(TYPE),                           \
+     .lines_offset = offsetof(TYPE, lines),                \
+     .maximum = (MAXIMUM)}
 
 static const struct section sections[] = {
     SECTION(port, port_schema, struct config_port, 64),

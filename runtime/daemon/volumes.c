@@ -118,13 +118,19 @@ bool daemon_volume_same(const struct volume_settings *there, const struct volume
            there->read_only == wanted->read_only;
 }
 
+static bool same_limits(const struct volume_limits *a, const struct volume_limits *b)
+{
+    return a->operations == b->operations && a->bytes == b->bytes && a->operations_burst == b->operations_burst &&
+           a->bytes_burst == b->bytes_burst && a->weight == b->weight;
+}
+
 int daemon_volume_change(struct volume_record *record, const struct volume_settings *wanted, struct cipu_error *error)
 {
     int result = 0;
     if (!daemon_volume_same(&record->wanted, wanted))
         return cipu_fail(error, -EINVAL, "volume %s: backend, block-size and read-only cannot change while it is open",
                          wanted->name);
-    if (memcmp(&record->wanted.limits, &wanted->limits, sizeof(wanted->limits)) != 0)
+    if (!same_limits(&record->wanted.limits, &wanted->limits))
         result = block_volume_set_limits(record->volume, &wanted->limits, error);
     if (result < 0)
         return result;

@@ -91,17 +91,23 @@ static void add_microseconds(json_t *row)
     }
 }
 
+static void add_all_microseconds(json_t *rows)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row)
+    {
+        add_microseconds(row);
+    }
+}
+
 int run_volume_latency(const struct options *options, struct arguments *arguments)
 {
     json_t *parameters = volume_selector(arguments);
     no_more_words(arguments);
-    json_t *result = call_once(options, "volume_latency", parameters), *row;
-    size_t i;
+    json_t *result = call_once(options, "volume_latency", parameters);
     if (!options->json)
-        json_array_foreach(result, i, row)
-        {
-            add_microseconds(row);
-        }
+        add_all_microseconds(result);
     return finish_table(options, result, latency_columns, COUNT(latency_columns));
 }
 
@@ -112,20 +118,27 @@ int run_volume_erase(const struct options *options, struct arguments *arguments)
     return finish_quiet(options, call_once(options, "volume_erase", parameters));
 }
 
+/* The names of a disk's volumes in one cell. */
+static void add_names(json_t *disks)
+{
+    size_t i, k;
+    json_t *disk, *volume;
+    json_array_foreach(disks, i, disk)
+    {
+        json_t *names = json_array();
+        json_array_foreach(json_object_get(disk, "volumes"), k, volume)
+        {
+            json_array_append(names, json_object_get(volume, "name"));
+        }
+        json_object_set_new(disk, "names", names);
+    }
+}
+
 int run_disk_list(const struct options *options, struct arguments *arguments)
 {
     no_more_words(arguments);
-    json_t *result = call_once(options, "disk_list", NULL), *disk, *volume;
-    size_t i, k;
+    json_t *result = call_once(options, "disk_list", NULL);
     if (!options->json)
-        json_array_foreach(result, i, disk)
-        {
-            json_t *names = json_array();
-            json_array_foreach(json_object_get(disk, "volumes"), k, volume)
-            {
-                json_array_append(names, json_object_get(volume, "name"));
-            }
-            json_object_set_new(disk, "names", names);
-        }
+        add_names(result);
     return finish_table(options, result, disk_columns, COUNT(disk_columns));
 }

@@ -22,10 +22,17 @@ static int record(struct disk_store *store, enum image_kind kind, uint64_t offse
     struct image *image = (struct image *)store;
     assert(offset % DISK_BLOCK == 0 && bytes % DISK_BLOCK == 0 && (uintptr_t)data % DISK_BLOCK == 0);
     assert(offset <= store->bytes && bytes <= store->bytes - offset);
-    if (image->fail_in && --image->fail_in == 0)
-        return -EIO;
-    if (image->count == image->room)
-        image->log = realloc(image->log, (image->room = 2 * image->room + 64) * sizeof *image->log);
+    if (image->fail_in) {
+        image->fail_in--;
+        if (!image->fail_in)
+            return -EIO;
+    }
+    if (image->count == image->room) {
+        image->room = 2 * image->room + 64;
+        struct image_entry *log = realloc(image->log, image->room * sizeof *log);
+        assert(log);
+        image->log = log;
+    }
     struct image_entry *entry = &image->log[image->count++];
     *entry = (struct image_entry){kind, offset, bytes, kind == IMAGE_WRITE ? malloc(bytes) : NULL};
     if (kind == IMAGE_WRITE)

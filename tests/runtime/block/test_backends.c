@@ -277,7 +277,7 @@ static struct disk_set *make_disk(const char *folder, char path[128])
     struct cipu_error error;
     snprintf(path, 128, "%s/cipu-test-disk-%d", folder, getpid());
     unlink(path);
-    strcpy(settings.path, path);
+    snprintf(settings.path, sizeof settings.path, "%s", path);
     if (disk_set_add(set, &settings, &error))
         fail_msg("%s", error.text);
     return set;
@@ -402,7 +402,7 @@ static void test_devices(void **state)
         backend->ops->close(backend);
         struct disk_set *set = disk_set_create();
         struct disk_settings settings = {.name = "d", .create = true};
-        strcpy(settings.path, device);
+        snprintf(settings.path, sizeof settings.path, "%s", device);
         assert_int_equal(disk_set_add(set, &settings, NULL), 0);
         options = (struct backend_options){.bytes = 24 << 20, .create = true, .disks = set};
         assert_int_equal(backend_open("disk:d/a", &options, &backend, NULL), 0);
@@ -451,8 +451,8 @@ static void test_disk_refusals(void **state)
     struct backend_options plain = {.disks = set}, create = {.bytes = 1 << 20, .create = true, .disks = set},
                            large = {.bytes = UINT64_C(1) << 40, .create = true, .disks = set};
     struct disk_settings settings = {.name = "d"}, other = {.name = "e"};
-    strcpy(settings.path, path);
-    strcpy(other.path, path);
+    snprintf(settings.path, sizeof settings.path, "%s", path);
+    snprintf(other.path, sizeof other.path, "%s", path);
     assert_int_equal(disk_set_add(set, &settings, &error), -EEXIST);
     assert_int_equal(disk_set_add(set, &other, &error), -EBUSY);
     assert_int_equal(open_fails("disk:d", &plain, "expected disk:NAME/VOLUME"), -EINVAL);

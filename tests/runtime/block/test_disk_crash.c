@@ -100,7 +100,7 @@ static bool volume_is(struct disk_volumes *disk, const uint8_t *image, unsigned 
 static bool disk_is(struct disk_volumes *disk, const uint8_t *image, const struct known *known, const struct known * or)
 {
     for (unsigned i = 0; i < VOLUMES; i++)
-        if (!volume_is(disk, image, i, &known->volumes[i], or ? & or->volumes[i] : NULL))
+        if (!volume_is(disk, image, i, &known->volumes[i], or ? &or->volumes[i] : NULL))
             return false;
     return true;
 }

@@ -78,7 +78,7 @@ static struct fixture *open_file_on(struct cipu_host *host, const char *before, 
     unlink(path);
     snprintf(uri, sizeof uri, "%sfile:%s", before, path);
     struct fixture *fixture = open_on(host, uri, bytes, 0, false);
-    strcpy(fixture->path, path);
+    snprintf(fixture->path, sizeof fixture->path, "%s", path);
     return fixture;
 }
 
@@ -223,8 +223,8 @@ static void check_counters(struct fixture *fixture, unsigned commands)
         assert_int_equal(statistics.errors[i], 0);
     }
     assert_int_equal(operations, commands);
-    for (uint8_t kind = BACKEND_READ; kind <= BACKEND_WRITE; kind++) {
-        block_volume_latency(fixture->volume, kind, &latency);
+    for (unsigned kind = BACKEND_READ; kind <= BACKEND_WRITE; kind++) {
+        block_volume_latency(fixture->volume, (uint8_t)kind, &latency);
         assert_int_equal(latency.count, statistics.operations[kind]);
         assert_int_equal(latency.bytes, statistics.bytes[kind]);
         for (unsigned stage = 0; stage < LATENCY_STAGES; stage++) {
