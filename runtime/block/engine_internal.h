@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's parts: engine.c (life, thread, rounds), command.c (a command's way), queue.c (queues, drain, abort),
- * inbox.c (what other threads ask for), raw.c (raw commands), place.c (bus addresses), volume.c.
+ * inbox.c (what other threads ask for), raw.c (raw commands), place.c (bus addresses), volume.c,
+ * volume_open.c, volume_change.c.
  *
  * What is not marked belongs to the engine's thread.
  */
@@ -166,6 +167,7 @@ struct block_volume {
     uint32_t number;
     bool attached[CARD_FUNCTIONS];
     unsigned attachments;
+    bool changing; /* is being resized, erased or closed */
     struct volume_listener *listeners;
     struct volume_mapping mappings[VOLUME_MAPPINGS];
     unsigned mapping_count;
@@ -209,6 +211,15 @@ void deadline_after(unsigned milliseconds, struct timespec *deadline);
 /* place.c, under engine->control */
 int place_take(struct block_engine *engine, uint64_t bytes, uint64_t *offset);
 void place_give(struct block_engine *engine, uint64_t offset);
+
+/* volume_open.c, under engine->control but for the second */
+#define VOLUME_WEIGHT 100u
+int volume_map(struct block_volume *volume, uint64_t *bus, struct cipu_error *error); /* its memory, anew */
+int volume_check_limits(const struct volume_limits *limits, struct cipu_error *error);
+int volume_send_limits(const struct block_volume *volume, const struct volume_limits *limits, struct cipu_error *error);
+/* What the volume's number stands for in commands: it, or NULL. */
+void volume_set_number(struct block_volume *volume, struct block_volume *known);
+void volume_destroy(struct block_volume *volume); /* the engine's thread does not know it (any more) */
 
 /* engine.c */
 int engine_watch(struct block_engine *engine, int fd);
