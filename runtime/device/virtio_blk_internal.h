@@ -29,6 +29,7 @@
 #define BLK_F_DISCARD      (UINT64_C(1) << 13)
 #define BLK_F_WRITE_ZEROES (UINT64_C(1) << 14)
 
+#define BLK_WARNINGS          16u /* of one function: a guest must not fill the log */
 #define BLK_SECTOR_BYTES      512u
 #define BLK_HEADER_BYTES      16u
 #define BLK_STOP_MS           3500 /* a stop takes no longer; its client waits 5 s */
@@ -39,6 +40,12 @@
 #define BLK_SEGMENTS      126u
 #define BLK_SEGMENT_BYTES 8192u
 static_assert(BLK_SEGMENTS * BLK_SEGMENT_BYTES <= BLOCK_DATA_MAX, "one answer moves all of a request");
+
+#define BLK_WARN(blk, ...)                                        \
+    do {                                                          \
+        if (atomic_fetch_add(&(blk)->warnings, 1) < BLK_WARNINGS) \
+            cipu_warn("virtio-blk: function " __VA_ARGS__);       \
+    } while (0)
 
 enum blk_request_type { /* 5.2.6 */
                         BLK_T_IN = 0,
@@ -106,6 +113,7 @@ struct virtio_blk {
     int call[VIRTIO_BLK_QUEUES_MAX]; /* vhost-user: the driver's eventfds; changed under frontend_lock */
     struct signaller *signaller;     /* under frontend_lock */
     atomic_bool broken;
+    atomic_uint warnings; /* told to the log */
 
     pthread_mutex_t work_lock; /* what follows */
     pthread_cond_t work;

@@ -133,8 +133,8 @@ static int check_idle(struct virtio_blk *blk, unsigned queue)
 {
     const struct blk_queue *state = &blk->queues[queue];
     if (state->recovering || (state->stuck && !is_over(blk, queue))) {
-        cipu_warn("virtio-blk: function %u: queue %u cannot start: requests of before its stop hang at volume %s",
-                  blk->function, queue, blk->info.settings.name);
+        BLK_WARN(blk, "%u: queue %u cannot start: requests of before its stop hang at volume %s", blk->function, queue,
+                 blk->info.settings.name);
         return -EBUSY;
     }
     return 0;
@@ -143,9 +143,10 @@ static int check_idle(struct virtio_blk *blk, unsigned queue)
 static int check_ring(struct virtio_blk *blk, unsigned queue, const struct vhost_queue *setting)
 {
     if (!card_sees_ring(blk, setting)) {
-        cipu_warn("virtio-blk: function %u: queue %u lies in memory that the card cannot reach: the client must share "
-                  "the guest's memory (memory-backend-memfd,share=on)",
-                  blk->function, queue);
+        BLK_WARN(blk,
+                 "%u: queue %u lies in memory that the card cannot reach: the client must share "
+                 "the guest's memory (memory-backend-memfd,share=on)",
+                 blk->function, queue);
         return -EFAULT;
     }
     return 0;
@@ -190,8 +191,7 @@ void blk_queue_recover(struct virtio_blk *blk, unsigned queue)
     pthread_mutex_unlock(&blk->lock);
     if (result == 0 || result == -ECANCELED)
         return;
-    cipu_warn("virtio-blk: function %u: queue %u: requests of an earlier life: %s", blk->function, queue,
-              strerror(-result));
+    BLK_WARN(blk, "%u: queue %u: requests of an earlier life: %s", blk->function, queue, strerror(-result));
     if (blk->vhost)
         blk_vhost_failed(blk, queue, generation);
     else
@@ -259,7 +259,7 @@ void blk_queue_stop(struct virtio_blk *blk, unsigned queue, bool forget, int64_t
     end_recovery(blk, queue, deadline);
     /* A card that does not stop the queue loses sight of the guest. */
     if (state->on_card && !stop_card_queue(blk, queue, forget, deadline)) {
-        cipu_warn("virtio-blk: function %u: queue %u did not stop in time", blk->function, queue);
+        BLK_WARN(blk, "%u: queue %u did not stop in time", blk->function, queue);
         guest_memory_expose(blk->memory, false);
     }
     /* Nothing is written to the record any more. */

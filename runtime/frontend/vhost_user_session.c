@@ -9,7 +9,8 @@
 
 #include "driver/signaller.h"
 
-#define EVENTS 32
+#define EVENTS   32
+#define WARNINGS 16u /* of one server: a client must not fill the log */
 
 struct request {
     int (*handle)(struct vhost_user_session *session);
@@ -126,16 +127,16 @@ static void handle_message(struct vhost_user_session *session)
         session->message.header.flags & VHOST_USER_NEED_REPLY && vhost_user_has(session, VHOST_USER_PROTOCOL_REPLY_ACK);
     atomic_fetch_add(&session->counters->messages, 1);
     int result = handle_request(session);
-    if (result < 0)
-        atomic_fetch_add(&session->counters->errors, 1);
+    bool told = result < 0 && atomic_fetch_add(&session->counters->errors, 1) < WARNINGS;
     if (result == VHOST_USER_REPLIED)
         return;
     if (wants_answer) {
         const uint64_t failed = result < 0;
         vhost_user_reply(session, &failed, sizeof failed, -1);
     } else if (result < 0) {
-        cipu_warn("vhost-user: request %u is refused: %s: the client is disconnected", session->message.header.request,
-                  strerror(-result));
+        if (told)
+            cipu_warn("vhost-user: request %u is refused: %s: the client is disconnected",
+                      session->message.header.request, strerror(-result));
         session->failed = true;
     }
 }

@@ -58,7 +58,8 @@ static int memory_map(void *device, uint64_t address, uint64_t length, int fd, o
     struct plain_vhost_device *plain = device;
     if (length == 0 || address + length < address || fd < 0 || offset < 0)
         abort();
-    UNDER_LOCK(plain, (plain->pieces++, plain->maps++));
+    plain->pieces++;
+    plain->maps++;
     return 0;
 }
 
@@ -68,7 +69,8 @@ static void memory_unmap(void *device, uint64_t address)
     (void)address;
     if (!plain->pieces)
         abort();
-    UNDER_LOCK(plain, (plain->pieces--, plain->unmaps++));
+    plain->pieces--;
+    plain->unmaps++;
 }
 
 static int queue_start(void *device, unsigned queue, const struct vhost_queue *setting)
@@ -81,7 +83,9 @@ static int queue_start(void *device, unsigned queue, const struct vhost_queue *s
         return plain->start_result;
     if (setting->inflight) /* all of it can be written to */
         memset((uint8_t *)setting->inflight + 16, 1, 16u * setting->entries);
-    UNDER_LOCK(plain, (plain->running[queue] = true, plain->queues[queue] = *setting, plain->starts++));
+    UNDER_LOCK(plain, plain->queues[queue] = *setting);
+    plain->running[queue] = true;
+    plain->starts++;
     return 0;
 }
 
@@ -90,7 +94,9 @@ static void queue_stop(void *device, unsigned queue, bool forget, uint16_t *posi
     struct plain_vhost_device *plain = device;
     if (queue >= PLAIN_QUEUES || !plain->running[queue])
         abort();
-    UNDER_LOCK(plain, (plain->running[queue] = false, plain->stops++, plain->forgets += forget));
+    plain->running[queue] = false;
+    plain->stops++;
+    plain->forgets += forget;
     *position = plain->position;
 }
 
@@ -99,7 +105,7 @@ static void queue_call(void *device, unsigned queue, int fd)
     struct plain_vhost_device *plain = device;
     if (queue >= PLAIN_QUEUES)
         abort();
-    UNDER_LOCK(plain, plain->called[queue] = fd >= 0);
+    plain->called[queue] = fd >= 0;
 }
 
 static void queue_kick(void *device, unsigned queue)
@@ -126,7 +132,8 @@ static void reset(void *device)
     for (unsigned i = 0; i < PLAIN_QUEUES; i++)
         if (plain->running[i])
             abort();
-    UNDER_LOCK(plain, (plain->features = 0, plain->resets++));
+    UNDER_LOCK(plain, plain->features = 0);
+    plain->resets++;
 }
 
 const struct vhost_device_ops plain_vhost_device_ops = {.info = info,

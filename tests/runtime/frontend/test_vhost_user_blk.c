@@ -104,8 +104,8 @@ static void serve(const struct room *room, int control)
     struct cipu_host *host;
     struct block_engine *engine;
     struct block_volume *volume = NULL;
-    struct virtio_blk *device;
-    struct vhost_user_server *server;
+    struct virtio_blk *device = NULL;
+    struct vhost_user_server *server = NULL;
     struct cipu_error error = {{0}};
     struct volume_settings volume_settings = {.name = "disk", .bytes = VOLUME_BYTES, .create = true};
     char byte;
