@@ -192,7 +192,7 @@ void block_volume_set_access(struct block_volume *volume, unsigned function, uns
     pthread_mutex_lock(&lock);
     volume->access[function] = access;
     volume->refusal[function] = status;
-    volume->access_changes++;
+    volume->overlaps += volume->exclusive && volume->access[3] & volume->access[4] & VOLUME_WRITE;
     pthread_mutex_unlock(&lock);
 }
 

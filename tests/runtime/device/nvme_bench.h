@@ -44,7 +44,8 @@ struct block_volume {
     bool stalled; /* operations wait */
     unsigned operations[8];
     uint64_t last_offset, last_length;
-    unsigned access_changes;
+    bool exclusive;    /* functions 3 and 4 must not both write, at no time */
+    unsigned overlaps; /* how often they might have */
 };
 
 struct bench {

@@ -386,6 +386,24 @@ static void test_delete_with_commands(void **state)
     assert_true(bench_wait(third, 5000, &answer) && answer.status == NVME_SUCCESS);
 }
 
+/* One that comes while its queue is being deleted is not left waiting behind the command that deletes it. */
+static void test_command_during_deletion(void **state)
+{
+    struct nvme_controller *controller = ((struct bench *)*state)->controllers[0];
+    const struct nvme_command flush = {.opcode = NVME_FLUSH, .namespace_id = 1};
+    const struct nvme_command delete = {.opcode = NVME_ADMIN_DELETE_SQ, .dword10 = 1};
+    struct bench_answer answer;
+    bench_enable(controller);
+    bench_create_pair(controller, 1);
+    bench_drain_ms = 300;
+    unsigned remove = bench_send(controller, 0, &delete, NULL, 0);
+    usleep(50000);
+    unsigned late = bench_send(controller, 1, &flush, NULL, 0);
+    assert_true(bench_wait(late, 100, &answer) && answer.status == NVME_ABORT_SQ_DELETED && !answer.silent);
+    assert_true(bench_wait(remove, 5000, &answer) && answer.status == NVME_SUCCESS);
+    bench_drain_ms = 0;
+}
+
 static void test_abort(void **state)
 {
     struct bench *bench = *state;
@@ -503,6 +521,7 @@ int main(void)
         BENCHED(test_shutdown),
         BENCHED(test_reset_with_commands),
         BENCHED(test_delete_with_commands),
+        BENCHED(test_command_during_deletion),
         BENCHED(test_abort),
         BENCHED(test_dead_card),
         BENCHED(test_slow_drain),
