@@ -94,6 +94,8 @@ static void do_start(struct nvme_controller *controller)
         pthread_mutex_lock(&controller->lock);
     }
     controller->life = NVME_RUNNING;
+    if (controller->stop_asked) /* what asked for this start is over: to be ready is for the next one */
+        return;
     if (result) {
         controller->csts |= NVME_CSTS_FATAL;
         cipu_warn("nvme: function %u: cannot be enabled: %s", controller->function, strerror(-result));

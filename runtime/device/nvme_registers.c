@@ -71,8 +71,11 @@ static void write_configuration(struct nvme_controller *controller, uint32_t val
             controller->stop_asked = true;
     } else if (NVME_CC_SHN(value) && !NVME_CC_SHN(before)) {
         begin_shutdown(controller);
-    } else if (!was && is && !configuration_is_valid(controller)) {
-        controller->csts |= NVME_CSTS_FATAL;
+    } else if (!was && is) {
+        if (controller->life == NVME_STOPPED) /* a shutdown while it was disabled */
+            controller->csts = 0;
+        if (!configuration_is_valid(controller))
+            controller->csts |= NVME_CSTS_FATAL;
     }
     pthread_cond_broadcast(&controller->changed);
 }

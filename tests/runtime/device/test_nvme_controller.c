@@ -328,6 +328,33 @@ static void test_shutdown(void **state)
     bench_enable(controller);
 }
 
+static void test_shutdown_while_disabled(void **state)
+{
+    struct nvme_controller *controller = ((struct bench *)*state)->controllers[0];
+    bench_set_register(controller, NVME_REG_CC, 0x00464000, 4);
+    assert_true(bench_wait_status(controller, 0xc, NVME_CSTS_SHST_DONE));
+    bench_enable(controller);
+}
+
+/* Ready is said of the start that was asked for last. */
+static void test_reset_during_start(void **state)
+{
+    struct nvme_controller *controller = ((struct bench *)*state)->controllers[0];
+    bench_enable(controller);
+    bench_disable(controller);
+    bench_command_ms = 5;
+    bench_set_register(controller, NVME_REG_CC, 0x00460001, 4);
+    usleep(30000);
+    assert_int_equal(bench_register(controller, NVME_REG_CSTS, 4), 0);
+    bench_set_register(controller, NVME_REG_CC, 0x00460000, 4);
+    bench_set_register(controller, NVME_REG_CC, 0x00460001, 4);
+    assert_true(bench_wait_status(controller, ~0u, NVME_CSTS_READY));
+    for (unsigned i = 0; i < 200; i++) {
+        assert_int_equal(bench_register(controller, NVME_REG_CSTS, 4), NVME_CSTS_READY);
+        usleep(1000);
+    }
+}
+
 /* Commands that wait, and the one that executes, are the guest's no more. */
 static void test_reset_with_commands(void **state)
 {
@@ -519,6 +546,8 @@ int main(void)
         BENCHED(test_shadow_of_used_queue),
         BENCHED(test_mapped_doorbells),
         BENCHED(test_shutdown),
+        BENCHED(test_shutdown_while_disabled),
+        BENCHED(test_reset_during_start),
         BENCHED(test_reset_with_commands),
         BENCHED(test_delete_with_commands),
         BENCHED(test_command_during_deletion),
