@@ -16,7 +16,7 @@ int bench_vectors[CARD_VECTORS];
 uint32_t bench_doorbells[DOORBELL_PAGES][64];
 _Atomic unsigned bench_doorbell_writes;
 _Atomic bool bench_card_dead;
-_Atomic unsigned bench_drain_ms, bench_mapped_pieces, bench_out_of_range;
+_Atomic unsigned bench_command_ms, bench_drain_ms, bench_mapped_pieces, bench_out_of_range;
 
 struct sent {
     bool used;
@@ -192,7 +192,7 @@ void block_volume_set_access(struct block_volume *volume, unsigned function, uns
     pthread_mutex_lock(&lock);
     volume->access[function] = access;
     volume->refusal[function] = status;
-    volume->access_changes++;
+    volume->overlaps += volume->exclusive && volume->access[3] & volume->access[4] & VOLUME_WRITE;
     pthread_mutex_unlock(&lock);
 }
 
@@ -285,6 +285,7 @@ int cipu_host_command(struct cipu_host *host, struct command_entry *commands, si
 {
     int result = 0;
     (void)host;
+    usleep(1000 * bench_command_ms);
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < count && !bench_card_dead; i++) {
         commands[i].status = run_card(&commands[i]);
@@ -535,7 +536,7 @@ int bench_setup(void **state)
     for (unsigned i = 0; i < CARD_VECTORS; i++)
         bench_vectors[i] = -1;
     bench_card_dead = false;
-    bench_drain_ms = bench_out_of_range = 0;
+    bench_command_ms = bench_drain_ms = bench_out_of_range = 0;
     bench_doorbell_writes = 0;
     memset(bench_namespaces, 0, sizeof bench_namespaces);
     bench_make_subsystem(bench, NULL, NULL);

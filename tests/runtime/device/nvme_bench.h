@@ -44,7 +44,8 @@ struct block_volume {
     bool stalled; /* operations wait */
     unsigned operations[8];
     uint64_t last_offset, last_length;
-    unsigned access_changes;
+    bool exclusive;    /* functions 3 and 4 must not both write, at no time */
+    unsigned overlaps; /* how often they might have */
 };
 
 struct bench {
@@ -92,6 +93,7 @@ extern int bench_vectors[CARD_VECTORS];
 extern uint32_t bench_doorbells[DOORBELL_PAGES][64];
 extern _Atomic unsigned bench_doorbell_writes;
 extern _Atomic bool bench_card_dead;         /* commands time out */
+extern _Atomic unsigned bench_command_ms;    /* how long a command to the card takes */
 extern _Atomic unsigned bench_drain_ms;      /* how long a drain takes, as with a disk that stalls */
 extern _Atomic unsigned bench_out_of_range;  /* operations beyond a volume's end, which no controller may ask for */
 extern _Atomic unsigned bench_mapped_pieces; /* of guests' memory in the card */

@@ -438,6 +438,8 @@ static void test_events(void **state)
     assert_false(bench_wait(second, 50, &answer));
     assert_int_equal(get_log(controller, NVME_LOG_CHANGED_NAMESPACES, 4096, 0, true), NVME_SUCCESS);
     assert_int_equal(page[0], 2);
+    assert_int_equal(nvme_namespace_detach(controller, 2), 0);
+    assert_int_equal(nvme_namespace_attach(controller, 2, NULL), 0);
     assert_false(bench_wait(second, 50, &answer));
     assert_int_equal(get_log(controller, NVME_LOG_CHANGED_NAMESPACES, 4096, 0, false), NVME_SUCCESS);
     assert_int_equal(page[0], 2);

@@ -328,6 +328,33 @@ static void test_shutdown(void **state)
     bench_enable(controller);
 }
 
+static void test_shutdown_while_disabled(void **state)
+{
+    struct nvme_controller *controller = ((struct bench *)*state)->controllers[0];
+    bench_set_register(controller, NVME_REG_CC, 0x00464000, 4);
+    assert_true(bench_wait_status(controller, 0xc, NVME_CSTS_SHST_DONE));
+    bench_enable(controller);
+}
+
+/* Ready is said of the start that was asked for last. */
+static void test_reset_during_start(void **state)
+{
+    struct nvme_controller *controller = ((struct bench *)*state)->controllers[0];
+    bench_enable(controller);
+    bench_disable(controller);
+    bench_command_ms = 5;
+    bench_set_register(controller, NVME_REG_CC, 0x00460001, 4);
+    usleep(30000);
+    assert_int_equal(bench_register(controller, NVME_REG_CSTS, 4), 0);
+    bench_set_register(controller, NVME_REG_CC, 0x00460000, 4);
+    bench_set_register(controller, NVME_REG_CC, 0x00460001, 4);
+    assert_true(bench_wait_status(controller, ~0u, NVME_CSTS_READY));
+    for (unsigned i = 0; i < 200; i++) {
+        assert_int_equal(bench_register(controller, NVME_REG_CSTS, 4), NVME_CSTS_READY);
+        usleep(1000);
+    }
+}
+
 /* Commands that wait, and the one that executes, are the guest's no more. */
 static void test_reset_with_commands(void **state)
 {
@@ -384,6 +411,24 @@ static void test_delete_with_commands(void **state)
     assert_true(bench_wait(second, 0, &answer) && answer.status == NVME_ABORT_SQ_DELETED && !answer.silent);
     assert_true(bench_wait(first, 5000, &answer) && answer.status == NVME_SUCCESS);
     assert_true(bench_wait(third, 5000, &answer) && answer.status == NVME_SUCCESS);
+}
+
+/* One that comes while its queue is being deleted is not left waiting behind the command that deletes it. */
+static void test_command_during_deletion(void **state)
+{
+    struct nvme_controller *controller = ((struct bench *)*state)->controllers[0];
+    const struct nvme_command flush = {.opcode = NVME_FLUSH, .namespace_id = 1};
+    const struct nvme_command delete = {.opcode = NVME_ADMIN_DELETE_SQ, .dword10 = 1};
+    struct bench_answer answer;
+    bench_enable(controller);
+    bench_create_pair(controller, 1);
+    bench_drain_ms = 300;
+    unsigned remove = bench_send(controller, 0, &delete, NULL, 0);
+    usleep(50000);
+    unsigned late = bench_send(controller, 1, &flush, NULL, 0);
+    assert_true(bench_wait(late, 100, &answer) && answer.status == NVME_ABORT_SQ_DELETED && !answer.silent);
+    assert_true(bench_wait(remove, 5000, &answer) && answer.status == NVME_SUCCESS);
+    bench_drain_ms = 0;
 }
 
 static void test_abort(void **state)
@@ -501,8 +546,11 @@ int main(void)
         BENCHED(test_shadow_of_used_queue),
         BENCHED(test_mapped_doorbells),
         BENCHED(test_shutdown),
+        BENCHED(test_shutdown_while_disabled),
+        BENCHED(test_reset_during_start),
         BENCHED(test_reset_with_commands),
         BENCHED(test_delete_with_commands),
+        BENCHED(test_command_during_deletion),
         BENCHED(test_abort),
         BENCHED(test_dead_card),
         BENCHED(test_slow_drain),

@@ -63,7 +63,14 @@ static void test_fence(void **state)
     assert_int_equal(reserve(state, 0, NVME_RESERVATION_ACQUIRE, NVME_WRITE_EXCLUSIVE << 8, 10, 0), NVME_SUCCESS);
     expect(state, 0, all, 0);
     expect(state, 1, VOLUME_READ, NVME_RESERVATION_CONFLICT);
+    bench->volumes[0].exclusive = true;
     assert_int_equal(reserve(state, 1, NVME_RESERVATION_ACQUIRE, 1 | NVME_EXCLUSIVE_ACCESS << 8, 11, 10), NVME_SUCCESS);
+    assert_int_equal(enroll(state, 0, 10), NVME_SUCCESS);
+    assert_int_equal(reserve(state, 0, NVME_RESERVATION_ACQUIRE, 1 | NVME_WRITE_EXCLUSIVE << 8, 10, 11), NVME_SUCCESS);
+    assert_int_equal(enroll(state, 1, 11), NVME_SUCCESS);
+    assert_int_equal(reserve(state, 1, NVME_RESERVATION_ACQUIRE, 1 | NVME_EXCLUSIVE_ACCESS << 8, 11, 10), NVME_SUCCESS);
+    assert_int_equal(bench->volumes[0].overlaps, 0);
+    bench->volumes[0].exclusive = false;
     expect(state, 0, 0, NVME_RESERVATION_CONFLICT);
     expect(state, 1, all, 0);
     /* The other namespace is nobody's concern, and the lost write was none. */
