@@ -10,8 +10,8 @@
 #include "runtime/block/engine_internal.h"
 
 /* Each keeps a buffer. */
-#define STRAYS_OF_VOLUME 32u
-#define STRAYS_MAX       1024u
+#define STRAYS_OF_VOLUME 1024u
+#define STRAYS_MAX       4096u
 
 struct block_errand *errand_take(struct block_engine *engine)
 {
