@@ -12,8 +12,9 @@ cd "$(dirname "$0")/../.." || exit
 setup() {
     local errors='read-error=0x100000-0x101000;write-error=0x200000-0x201000;write-nospace=0x300000-0x301000'
     errors+=';zeroes-error=0x400000-0x401000;flush-error*1'
-    local stalls='read-stall=0x100000-0x101000*1;write-delay=0x200000-0x201000*1@3000000;read-stall=0x300000-0x301000*1'
+    local stalls='read-stall=0x100000-0x101000*1;write-delay=0x200000-0x201000*1@5000000;read-stall=0x300000-0x301000*1'
     stalls+=';read-delay=0x400000-0x401000@500000;read-stall=0x500000-0x501000'
+    local hangs='read-stall=0x800000-0x2000000*100'
     cat >"$work/card.yaml" <<END
 card: "$job_card:resize"
 rpc: $work/card.rpc
@@ -24,8 +25,9 @@ volumes:
   - {name: file, backend: "file:$work/file", size: 32MiB, create: true}
   - {name: faulty, backend: "fault:$errors,memory:", size: 32MiB}
   - {name: stalling, backend: "fault:$stalls,memory:", size: 32MiB}
+  - {name: hanging, backend: "fault:$hangs,memory:", size: 32MiB}
 controllers:
-  - {id: 1, name: disk, type: nvme, socket: $work/disk.vfio, volumes: [memory, file, faulty, stalling], queues: 2}
+  - {id: 1, name: disk, type: nvme, socket: $work/disk.vfio, volumes: [memory, file, faulty, stalling, hanging], queues: 2}
 END
     job_daemon card "$work/card.yaml"
 }
