@@ -25,7 +25,7 @@ static void subsystem_nqn(const struct controller_settings *settings, char nqn[N
     if (settings->subsystem[0])
         snprintf(nqn, NVME_NQN_BYTES, "%s", settings->subsystem);
     else
-        snprintf(nqn, NVME_NQN_BYTES, "nqn.2025-01.org.opencipu:%s", settings->name);
+        snprintf(nqn, NVME_NQN_BYTES, "nqn.2026-11.org.opencipu:%s", settings->name);
 }
 
 static int take_subsystem(struct daemon *daemon, const struct controller_settings *settings,
