@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154  # work, job_bin: tools/run/job.sh
 #
 # What the end-to-end tests of block devices share, on top of tools/run/job.sh and tests/e2e/tap.sh.
 
@@ -24,9 +25,4 @@ block_reported() {
     [ "$(job_result "$1" "$2")" != ok ] || return 0
     tr -d '\r' <"$work/$1.console" | sed -n "/^CIPU-RESULT $2 /,/^CIPU-/p"
     return 1
-}
-
-# block_rpc METHOD [PARAMETERS]: of the daemon `card`
-block_rpc() {
-    "$job_bin/cipu" --socket "$work/card.rpc" rpc "$@"
 }
