@@ -7,7 +7,7 @@
 # variants: the sanitizers watch the C around them.
 
 # What the hardware needs of the C headers; those of kernels declare records that only some of them exchange.
-RECORD_HEADERS := $(wildcard hls/include/*.h) hls/checksum/checksum.h hls/packet_gate/packet_gate.h hls/block_list/list.h
+RECORD_HEADERS := $(wildcard hls/include/*.h) hls/checksum/checksum.h hls/packet_gate/packet_gate.h
 build/gen/hw/cipu.sv: $(RECORD_HEADERS) build/gen/bin/cipu-records
 	$(call say,GEN,$@)
 	$(Q)$(BEGIN_OUTPUT) build/gen/bin/cipu-records --package "$$new" $(RECORD_HEADERS) $(END_OUTPUT)

@@ -78,6 +78,22 @@ struct qos_token {
     uint8_t reserved;
 };
 
+/* From block_list to block_walk: a job and what comes first of it. */
+struct block_listed {
+    struct block_job job;
+    uint64_t address;      /* of the first piece */
+    uint64_t list_address; /* of what was asked for */
+    uint32_t available; /* bytes of the first piece; END: all of the transfer, or 0 if status says why there is none */
+    uint32_t segment_bytes; /* SGL: of the segment, behind what was asked for */
+    uint16_t list_bytes;    /* that were asked for and come; 0 = none */
+    uint16_t status;        /* as in struct block_answer */
+    uint8_t phase;          /* enum block_walk_phase; IDLE: nothing is to be moved */
+    uint8_t last_segment;   /* SGL: the list is in one */
+    uint8_t bucket;         /* SGL: the first piece is not to be moved */
+    uint8_t reserved;
+};
+
+static_assert(sizeof(struct block_listed) == 160, "listed job");
 static_assert(sizeof(struct qos_event) == 144, "qos event");
 static_assert(sizeof(struct qos_token) == 4, "qos token");
 static_assert(sizeof(struct blk_pending) == 112, "pending chain");
