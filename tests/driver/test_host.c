@@ -116,7 +116,7 @@ static void test_refused_commands(void **context)
     struct fixture *fixture = *context;
     struct command_entry commands[4];
     for (uint32_t i = 0; i < 4; i++)
-        commands[i] = some_command(5 * i);
+        commands[i] = some_command(TARGET_COUNT * i);
     commands[1].index = 0xbad;
     commands[2].target = 99;
     assert_int_equal(cipu_host_command(fixture->host, commands, 4), -EIO);
@@ -366,7 +366,7 @@ static void test_reset_under_load(void **context)
 #define ON_BOTH(test)                                          \
     {#test " in place", test, setup_in_place, teardown, NULL}, \
     {                                                          \
-        #test " copying", test, setup_copying, teardown, NULL  \
+#test " copying", test, setup_copying, teardown, NULL  \
     }
 
 int main(void)
