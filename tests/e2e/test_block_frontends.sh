@@ -24,13 +24,19 @@ END
 modprobe -a virtio_pci virtio_blk
 report disks await 5 test -b /dev/vdb
 report size test "$(cat /sys/block/vda/size)" = 65536
-report serial output_has '^memory$' cat /sys/block/vda/serial
-report pci_verify verify /dev/vda
-report vhost_verify verify /dev/vdb
-report pci_trim fio --filename=/dev/vda --name=trim --rw=randtrim --bs=4k --size=2M --ioengine=libaio --direct=1 --iodepth=32
-report vhost_trim fio --filename=/dev/vdb --name=trim --rw=randtrim --bs=4k --size=2M --ioengine=libaio --direct=1 --iodepth=32
-report pci_flush fio --filename=/dev/vda --name=flush --rw=randwrite --bs=4k --size=1M --ioengine=libaio --direct=1 --fsync=8
-report vhost_flush fio --filename=/dev/vdb --name=flush --rw=randwrite --bs=4k --size=1M --ioengine=libaio --direct=1 --fsync=8
+for disk in vda vdb; do
+    case $(cat /sys/block/$disk/serial) in
+    memory) pci=/dev/$disk ;;
+    file) vhost=/dev/$disk ;;
+    esac
+done
+report serials test -b "$pci" -a -b "$vhost"
+report pci_verify verify "$pci"
+report vhost_verify verify "$vhost"
+report pci_trim fio --filename="$pci" --name=trim --rw=randtrim --bs=4k --size=2M --ioengine=libaio --direct=1 --iodepth=32
+report vhost_trim fio --filename="$vhost" --name=trim --rw=randtrim --bs=4k --size=2M --ioengine=libaio --direct=1 --iodepth=32
+report pci_flush fio --filename="$pci" --name=flush --rw=randwrite --bs=4k --size=1M --ioengine=libaio --direct=1 --fsync=8
+report vhost_flush fio --filename="$vhost" --name=flush --rw=randwrite --bs=4k --size=1M --ioengine=libaio --direct=1 --fsync=8
 report quiet no_complaint
 END
     cat >"$work/survivor" <<'END'
