@@ -67,6 +67,11 @@ module dma_write #(
   logic [CHANNELS*6-1:0] position;  // first unused byte of the head beat
   logic [CHANNELS-1:0] space;
 
+  // verilator lint_off UNUSEDSIGNAL
+  cipu::beat_t moved;
+  // verilator lint_on UNUSEDSIGNAL
+  assign moved = data_data[(MOVES<CHANNELS?MOVES : 0)*cipu::BEAT_BITS+:cipu::BEAT_BITS];
+
   genvar c;
   generate
     for (c = 0; c < CHANNELS; c++) begin : channel
@@ -120,11 +125,9 @@ module dma_write #(
       // verilator lint_on UNUSEDSIGNAL
       if (c == MOVES) begin : errors
         // verilator lint_off UNUSEDSIGNAL
-        cipu::beat_t beat;
         logic error_ready;
         // verilator lint_on UNUSEDSIGNAL
         logic spoilt, error_valid;
-        assign beat = data_data[c*cipu::BEAT_BITS+:cipu::BEAT_BITS];
         assign data_error = error_valid && spoilt;
         stream_fifo #(
             .WIDTH(1),
@@ -132,9 +135,9 @@ module dma_write #(
         ) packets (
             .clk,
             .rst,
-            .in_valid (data_valid[c] && data_ready[c] && beat.meta.last != 0),
+            .in_valid (data_valid[c] && data_ready[c] && moved.meta.last != 0),
             .in_ready (error_ready),
-            .in_data  (beat.meta.error != 0),
+            .in_data  (moved.meta.error != 0),
             .out_valid(error_valid),
             .out_ready(packet_taken),
             .out_data (spoilt)

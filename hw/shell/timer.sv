@@ -9,7 +9,10 @@ module timer #(
     input  logic [                         31:0] time_tick,      // card time
     input  logic [                   TIMERS-1:0] request_valid,
     output logic [                   TIMERS-1:0] request_ready,
+    // Padding is of no use.
+    // verilator lint_off UNUSEDSIGNAL
     input  logic [TIMERS*cipu::TIMER_REQUEST_BITS-1:0] request_data,
+    // verilator lint_on UNUSEDSIGNAL
     output logic [                   TIMERS-1:0] tick_valid,
     input  logic [                   TIMERS-1:0] tick_ready,
     output logic [   TIMERS*cipu::TIMER_TICK_BITS-1:0] tick_data,
@@ -23,20 +26,11 @@ module timer #(
   genvar t;
   generate
     for (t = 0; t < TIMERS; t++) begin : timers
-      // verilator lint_off UNUSEDSIGNAL
-      cipu::timer_request_t request;
-      // verilator lint_on UNUSEDSIGNAL
-      cipu::timer_tick_t tick;
       logic [31:0] at, now;
       logic due;
-      assign request = request_data[t*cipu::TIMER_REQUEST_BITS+:cipu::TIMER_REQUEST_BITS];
       // Times wrap around: what is due is not more than half of the range ago.
       assign due = armed[t] && 32'(time_tick - at) < 32'h8000_0000;
-      always_comb begin
-        tick = '0;
-        tick.now = now;
-      end
-      assign tick_data[t*cipu::TIMER_TICK_BITS+:cipu::TIMER_TICK_BITS] = tick;
+      assign tick_data[t*cipu::TIMER_TICK_BITS+:cipu::TIMER_TICK_BITS] = {32'd0, now};
 
       always_ff @(posedge clk) begin
         if (tick_valid[t] && tick_ready[t]) tick_valid[t] <= 1'b0;
@@ -47,7 +41,7 @@ module timer #(
         end
         if (request_valid[t]) begin
           armed[t] <= 1'b1;
-          at <= request.at;
+          at <= request_data[t*cipu::TIMER_REQUEST_BITS+:32];
         end
         if (rst) begin
           armed[t] <= 1'b0;

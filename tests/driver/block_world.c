@@ -345,7 +345,7 @@ void world_random_command(struct world *world, struct world_controller *controll
         made->command.dword10 = made->command.dword12 = 0;
         return;
     }
-    uint64_t pages[WORLD_DATA_BYTES / PAGE + 2];
+    uint64_t pages[WORLD_DATA_BYTES / PAGE + 2] = {0};
     uint32_t skew = world_random(world, PAGE / 4) * 4;
     made->command.metadata = skew; /* ignored by the controller; world_check needs it */
     lay_out(controller, pair, slot, &made->command, skew, made->length, pages);
@@ -368,7 +368,7 @@ void world_check(struct world *world, struct world_controller *controller, struc
     assert_int_equal(completion->sq_id, pair->number);
     assert_int_equal(completion->status >> 1, 0);
     slot->busy = false;
-    uint64_t pages[WORLD_DATA_BYTES / PAGE + 2];
+    uint64_t pages[WORLD_DATA_BYTES / PAGE + 2] = {0};
     uint32_t skew = (uint32_t)slot->command.metadata;
     if (slot->command.opcode == NVME_READ) {
         static uint8_t got[WORLD_DATA_BYTES];

@@ -366,7 +366,7 @@ static void test_reset_under_load(void **context)
 #define ON_BOTH(test)                                          \
     {#test " in place", test, setup_in_place, teardown, NULL}, \
     {                                                          \
-#test " copying", test, setup_copying, teardown, NULL  \
+        #test " copying", test, setup_copying, teardown, NULL  \
     }
 
 int main(void)

@@ -23,7 +23,7 @@
 #define INDEX_LINES  0xf0000u
 #define SENDER       1u
 #define RECEIVER     2u
-#define GUEST(f)     ((f)*0x100000u)
+#define GUEST(f)     ((f) * 0x100000u)
 #define GUEST_BYTES  0x100000u
 #define TX_QUEUE     (2u * SENDER + 1u)
 #define RX_QUEUE     (2u * RECEIVER)

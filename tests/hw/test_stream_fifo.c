@@ -82,7 +82,7 @@ static void test_rate(void **state)
 #define BOTH(name)                                                       \
     {#name "_2", name, NULL, NULL, (void *)&rtl_model_stream_fifo_2},    \
     {                                                                    \
-#name "_16", name, NULL, NULL, (void *)&rtl_model_stream_fifo_16 \
+        #name "_16", name, NULL, NULL, (void *)&rtl_model_stream_fifo_16 \
     }
 
 int main(void)

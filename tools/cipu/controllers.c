@@ -33,10 +33,10 @@ static const struct column reservation_columns[] = {
 /* "1:data", "2:logs" for the table. */
 static void add_namespaces(json_t *controller)
 {
-    json_t *list = json_array(), *namespace;
-    size_t i;
-    json_array_foreach(json_object_get(controller, "namespaces"), i, namespace)
-    {
+    const json_t *namespaces = json_object_get(controller, "namespaces");
+    json_t *list = json_array();
+    for (size_t i = 0; i < json_array_size(namespaces); i++) {
+        const json_t *namespace = json_array_get(namespaces, i);
         json_array_append_new(list, json_sprintf("%d:%s", (int)json_integer_value(json_object_get(namespace, "nsid")),
                                                  json_string_value(json_object_get(namespace, "volume"))));
     }
@@ -46,13 +46,9 @@ static void add_namespaces(json_t *controller)
 int run_controller_list(const struct options *options, struct arguments *arguments)
 {
     no_more_words(arguments);
-    json_t *result = call_once(options, "controller_list", NULL), *controller;
-    size_t i;
-    if (!options->json)
-        json_array_foreach(result, i, controller)
-        {
-            add_namespaces(controller);
-        }
+    json_t *result = call_once(options, "controller_list", NULL);
+    for (size_t i = 0; !options->json && i < json_array_size(result); i++)
+        add_namespaces(json_array_get(result, i));
     return finish_table(options, result, controller_columns, COUNT(controller_columns));
 }
 
@@ -107,15 +103,13 @@ int run_volume_detach(const struct options *options, struct arguments *arguments
 /* A line for each registrant; of a reservation without any, one. */
 static json_t *flatten(const json_t *reservations)
 {
-    json_t *rows = json_array(), *reservation, *registrant;
-    size_t i, k;
-    json_array_foreach(reservations, i, reservation)
-    {
+    json_t *rows = json_array();
+    for (size_t i = 0; i < json_array_size(reservations); i++) {
+        json_t *reservation = json_array_get(reservations, i);
         const json_t *registrants = json_object_get(reservation, "registrants");
-        json_array_foreach(registrants, k, registrant)
-        {
+        for (size_t k = 0; k < json_array_size(registrants); k++) {
             json_t *row = json_copy(reservation);
-            json_object_update(row, registrant);
+            json_object_update(row, json_array_get(registrants, k));
             json_array_append_new(rows, row);
         }
         if (json_array_size(registrants) == 0)
