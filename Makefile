@@ -152,8 +152,10 @@ build/gen/bin/$(strip $(1)): $(2)
 endef
 
 # The guest's kernel and initramfs, and a QEMU that speaks vfio-user: what tests with guests depend on.
-GUEST := build/guest/vmlinuz build/guest/initramfs.cpio
+GUEST := build/guest/vmlinuz build/guest/initramfs.cpio build/guest/storage.cpio
 QEMU := build/qemu/qemu-system-x86_64
+# A hard disk with Debian: what DEMO=boot starts from.
+BOOT_DISK := build/boot/disk.img
 
 include $(wildcard hls/module.mk hw/module.mk driver/module.mk runtime/module.mk hw/kernels.mk tools/module.mk tests/module.mk)
 
@@ -177,16 +179,24 @@ $(SETUP_STAMP):
 $(QEMU):
 	$(Q)tools/setup
 
-CARD ?= rtl
-run: setup ## boot a guest on the card (CARD=rtl|native) and show it talking to a Linux VXLAN peer
-	$(Q)+$(MAKE) --no-print-directory SETUP=0 all $(GUEST) $(if $(filter rtl,$(CARD)),$(B)/bin/cipud-rtl)
+DEMO ?= network
+$(if $(filter network boot,$(DEMO)),,$(error DEMO=$(DEMO): expected network or boot))
+CARD ?= $(if $(filter boot,$(DEMO)),native,rtl)
+RUN_CIPUD = $(B)/bin/cipud$(if $(filter rtl,$(CARD)),-rtl)
+run: setup ## boot a guest on the card (CARD=rtl|native) and show its network and its disk; DEMO=boot: Debian boots from the disk
+ifeq ($(DEMO),boot)
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 $(RUN_CIPUD) $(B)/bin/cipu $(QEMU) $(BOOT_DISK)
+	$(Q)tools/boot/run --card $(CARD)
+else
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 all $(GUEST) $(RUN_CIPUD)
 	$(Q)tools/run/run --card $(CARD)
+endif
 
 test: setup ## run all tests (ONLY=pattern for some)
 	$(Q)tools/test-run $(if $(ONLY),--only '$(ONLY)')
 
 bench: setup ## measure speed (ONLY=prefix for some), results in build/bench/results.jsonl
-	$(Q)+$(MAKE) --no-print-directory SETUP=0 all $(B)/bin/bench-rtl-virtio $(B)/bin/bench-rtl-net $(B)/bin/bench-rtl-sim
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 all $(addprefix $(B)/bin/bench-rtl-,virtio nvme net sim)
 	$(Q)tools/bench/run $(ONLY)
 
 area: setup ## estimate what the card costs on a chip, with yosys, into docs/area.md (an hour or so)

@@ -43,6 +43,21 @@ int cipu_card_doorbell(struct cipu_card *card, uint32_t page, uint32_t value)
     return card->ops->doorbell(card, page, value);
 }
 
+int cipu_card_doorbell_word(struct cipu_card *card, uint32_t page, uint32_t index, uint32_t value)
+{
+    return card->ops->doorbell_word(card, page, index, value);
+}
+
+int cipu_card_attend(struct cipu_card *card, const struct cipu_attendant *attendant)
+{
+    return card->ops->attend ? card->ops->attend(card, attendant) : -ENOTSUP;
+}
+
+uint64_t cipu_card_time(struct cipu_card *card)
+{
+    return card->ops->time(card);
+}
+
 int cipu_card_doorbell_share(struct cipu_card *card, uint32_t page, int *fd, off_t *offset)
 {
     return card->ops->doorbell_share(card, page, fd, offset);

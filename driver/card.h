@@ -67,6 +67,23 @@ int cipu_card_dma_unmap(struct cipu_card *card, uint64_t iova, uint64_t length);
  * raised while none is connected are latched: one is delivered on connection. */
 int cipu_card_interrupt(struct cipu_card *card, uint32_t vector, int fd);
 
+/* Lets an emulated card's own thread do work of the host between its rounds, so that both need one core: `run` is
+ * called again and again, returns how much it did, and must not block; `fd` (-1 = none) becomes readable when there is
+ * something to do while the card sleeps. -ENOTSUP: this card has no such thread, the caller needs its own. NULL ends
+ * it: when the call returns, `run` is not called any more. One at a time: -EBUSY. */
+struct cipu_attendant {
+    unsigned (*run)(void *context);
+    void *context;
+    int fd;
+};
+int cipu_card_attend(struct cipu_card *card, const struct cipu_attendant *attendant);
+
+/* Card time: nanoseconds, free running, as the card stamps doorbells with its low half. */
+uint64_t cipu_card_time(struct cipu_card *card);
+
+/* Writes one word of an NVMe controller's doorbell page. */
+int cipu_card_doorbell_word(struct cipu_card *card, uint32_t page, uint32_t index, uint32_t value);
+
 /* Stops all queues and rings, clears tables, statistics and latched interrupts; mappings and eventfds stay. */
 int cipu_card_reset(struct cipu_card *card);
 

@@ -32,6 +32,9 @@ static void disconnect_interrupts(struct cipu_host *host)
     cipu_card_interrupt(host->card, VECTOR_CONTROL + RING_COMPLETION, -1);
     cipu_card_interrupt(host->card, VECTOR_CONTROL + RING_PUNT, -1);
     cipu_card_interrupt(host->card, VECTOR_CONTROL + RING_EVENT, -1);
+    cipu_card_interrupt(host->card, VECTOR_CONTROL + RING_BACKEND, -1);
+    if (host->block_fd >= 0)
+        close(host->block_fd);
     if (host->completion_fd >= 0)
         close(host->completion_fd);
     if (host->work_fd >= 0)
@@ -69,6 +72,7 @@ int cipu_host_open(struct cipu_card *card, struct cipu_host **host, struct cipu_
     opened->memory_fd = -1;
     opened->completion_fd = -1;
     opened->work_fd = -1;
+    opened->block_fd = -1;
     opened->next_tag = 1;
     pthread_mutex_init(&opened->command_lock, NULL);
     int result = start(opened, error);

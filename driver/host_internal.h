@@ -19,8 +19,9 @@ struct host_ring_memory {
 };
 
 /* COMMAND and COMPLETION rings have as many entries as there are slots: completions always fit. */
-#define HOST_COMMAND_SLOTS_LOG2 10u
-#define HOST_COMMAND_SLOTS      (1u << HOST_COMMAND_SLOTS_LOG2)
+#define HOST_COMMAND_SLOTS_LOG2   10u
+#define HOST_COMMAND_SLOTS        (1u << HOST_COMMAND_SLOTS_LOG2)
+#define HOST_BACKEND_ENTRIES_LOG2 16u
 
 struct host_command_slot {
     uint32_t tag; /* 0 = free */
@@ -41,6 +42,11 @@ struct cipu_host {
     int completion_fd;
     uint32_t next_tag;
     struct host_command_slot slot[HOST_COMMAND_SLOTS];
+
+    int block_fd;          /* the backend ring; -1 = nobody asked */
+    uint32_t block_room;   /* answers for which there certainly is room */
+    uint32_t block_told;   /* of answers, to the card */
+    uint32_t backend_told; /* of entries that were read */
 
     int work_fd; /* packets and events */
     uint8_t packet[PACKET_BYTES_MAX];

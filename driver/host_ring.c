@@ -27,6 +27,8 @@ static const uint32_t ring_entries_log2[RING_COUNT] = {
     [RING_PUNT] = 14, /* 655 packets of 1500 bytes, 72 of one source */
     [RING_INJECT] = 12,
     [RING_EVENT] = 10, /* 113 of one function */
+    [RING_BACKEND] = HOST_BACKEND_ENTRIES_LOG2,
+    [RING_BLOCK] = 14,
 };
 
 static_assert(RING_COUNT * sizeof(struct ring_index) <= HOST_PAGE_BYTES, "index lines fit one page");

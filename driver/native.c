@@ -41,6 +41,7 @@ static const struct {
     {"dma_write_", native_dma_write_create},
     {"memory_", native_memory_create},
     {"interrupt_", native_interrupt_create},
+    {"timer_", native_timer_create},
 };
 
 struct hls_fifo *native_shell_fifo(const struct native_card *card, size_t node, const char *port)
@@ -114,7 +115,7 @@ static int create_tasks(struct native_card *card, struct cipu_error *error)
             return result;
         native_make_ready(card, i);
     }
-    return 0;
+    return native_dma_moves_create(card, error);
 }
 
 void native_close(struct cipu_card *base)
@@ -128,6 +129,7 @@ void native_close(struct cipu_card *base)
         port_close(&card->ports[i]);
     native_map_free(card);
     native_doorbell_free(card);
+    native_attend_free(card);
     native_interrupt_free(card);
     for (size_t i = 0; card->blocks && i < card->graph->node_count; i++)
         free(card->blocks[i]);
@@ -221,10 +223,13 @@ const struct card_ops card_ops_native = {
     .read = native_register_read,
     .write = native_register_write,
     .doorbell = native_doorbell,
+    .doorbell_word = native_doorbell_word,
     .doorbell_share = native_doorbell_share,
     .dma_map = native_dma_map,
     .dma_unmap = native_dma_unmap,
     .interrupt = native_interrupt,
+    .attend = native_attend,
+    .time = native_time,
     .reset = native_reset,
     .activity = native_activity,
     .capture = native_capture,

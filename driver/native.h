@@ -49,7 +49,8 @@ struct native_engine {
     const char *options;                                               /* their names, for messages */
     int (*create)(struct native_card *card, struct cipu_error *error); /* the tasks stand */
     unsigned (*sweep)(struct native_card *card);
-    bool (*asked)(struct native_card *card); /* the card may not sleep; called by its thread */
+    bool (*asked)(struct native_card *card);    /* the card may not sleep; called by its thread */
+    uint64_t (*time)(struct native_card *card); /* card time, nanoseconds; NULL = the host's monotonic clock */
     void (*destroy)(struct native_card *card);
 };
 
@@ -109,6 +110,22 @@ static inline void native_pass(struct native_passed *passed, uint64_t packets, u
 
 #define NATIVE_PAGE_WORDS ((DOORBELL_PAGES + 63u) / 64u)
 #define NATIVE_SETTINGS   64u
+#define NATIVE_NVME_PAGES (DOORBELL_PAGES - DOORBELL_NVME)
+#define NATIVE_TIMERS     4u
+
+/* The doorbells of an NVMe controller, one a word. */
+struct native_nvme_page {
+    _Atomic uint32_t value[DOORBELL_NVME_WORDS];
+    _Atomic uint64_t rung;                /* a bit a word */
+    uint32_t passed[DOORBELL_NVME_WORDS]; /* of a page that the guest writes itself: what was seen last; the thread's */
+};
+
+/* A kernel's wish to be woken, the thread's own. */
+struct native_timer {
+    size_t node;
+    bool armed;
+    uint32_t at; /* in BLOCK_TICK_NANOSECONDS */
+};
 
 struct native_card {
     struct cipu_card base;
@@ -127,6 +144,8 @@ struct native_card {
     const struct native_map_table *table; /* for this round */
     uint64_t generation;                  /* of table */
     uint32_t time_ms;
+    struct native_timer timers[NATIVE_TIMERS];
+    unsigned timer_count;
     unsigned round;
     bool woken;                                      /* since the ports were last looked at */
     size_t doorbell_node, registers_node, port_node; /* NATIVE_NODES_MAX = not in the graph */
@@ -155,6 +174,9 @@ struct native_card {
     uint8_t *_Atomic doorbell_pages;
     _Atomic uint64_t doorbell_shared[NATIVE_PAGE_WORDS];
     atomic_bool doorbell_any_shared;
+
+    struct native_nvme_page nvme_pages[NATIVE_NVME_PAGES];
+    _Atomic(struct cipu_attendant *) attendant; /* under lock to change */
 
     pthread_mutex_t settings_lock;
     struct ring_setting settings[NATIVE_SETTINGS]; /* under settings_lock */
@@ -199,6 +221,12 @@ unsigned native_sweep(struct native_card *card);
 /* Between them the thread stands still outside of any round. */
 void native_pause(struct native_card *card);
 void native_resume(struct native_card *card);
+uint64_t native_time(struct cipu_card *base);
+
+/* native_attend.c */
+int native_attend(struct cipu_card *base, const struct cipu_attendant *attendant);
+unsigned native_attendant_run(struct native_card *card); /* thread only; returns how much it did */
+void native_attend_free(struct native_card *card);
 
 static inline void native_make_ready(struct native_card *card, size_t node)
 {
@@ -254,9 +282,21 @@ int native_dma_read_create(struct native_card *card, size_t node, struct cipu_er
 int native_dma_write_create(struct native_card *card, size_t node, struct cipu_error *error);
 int native_memory_create(struct native_card *card, size_t node, struct cipu_error *error);
 int native_interrupt_create(struct native_card *card, size_t node, struct cipu_error *error);
+int native_timer_create(struct native_card *card, size_t node, struct cipu_error *error);
+
+/* native_timer.c: makes the nodes of due timers ready; nanoseconds until the next is due, UINT64_MAX = none is armed.
+ */
+uint64_t native_timers_look(struct native_card *card);
+
+/* native_dma_move.c: a read channel whose data goes straight to a write channel moves it with one copy. */
+int native_dma_moves_create(struct native_card *card, struct cipu_error *error);
 
 /* native_doorbell.c */
 int native_doorbell(struct cipu_card *base, uint32_t page, uint32_t value);
+int native_doorbell_word(struct cipu_card *base, uint32_t page, uint32_t index, uint32_t value);
+void native_doorbell_reset(struct native_card *card);
+/* For an engine that carries doorbells itself: the next word of a page that was rung, false when there is none left. */
+bool native_doorbell_next_word(struct native_card *card, uint32_t page, uint32_t *index, uint32_t *value);
 int native_doorbell_share(struct cipu_card *base, uint32_t page, int *fd, off_t *offset);
 bool native_doorbell_pending(struct native_card *card, bool look_at_shared); /* thread only */
 void native_doorbell_free(struct native_card *card);

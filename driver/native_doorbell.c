@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Doorbells: a bitmap of pages that were rung, and pages that guests write themselves. A page that was looked at holds
- * PAGE_QUIET; anything else in it is a ring.
+ * PAGE_QUIET; anything else in it is a ring. Of an NVMe controller's page each word is a doorbell; where the guest
+ * writes it itself, a word rings by being another one than before: a tail or head that was rung never comes back
+ * unseen.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +18,7 @@
 
 struct doorbell_block {
     struct native_card *card;
-    struct hls_fifo *receive, *transmit, *host; /* NULL = not connected */
+    struct hls_fifo *receive, *transmit, *host, *block, *nvme; /* NULL = not connected */
 };
 
 static void ring(struct native_card *card, uint32_t page)
@@ -36,6 +38,40 @@ int native_doorbell(struct cipu_card *base, uint32_t page, uint32_t value)
     return 0;
 }
 
+int native_doorbell_word(struct cipu_card *base, uint32_t page, uint32_t index, uint32_t value)
+{
+    struct native_card *card = (struct native_card *)base;
+    if (page < DOORBELL_NVME || page >= DOORBELL_PAGES || index >= DOORBELL_NVME_WORDS)
+        return -EINVAL;
+    struct native_nvme_page *words = &card->nvme_pages[page - DOORBELL_NVME];
+    atomic_store(&words->value[index], value);
+    atomic_fetch_or(&words->rung, UINT64_C(1) << index);
+    ring(card, page);
+    native_wake(card);
+    return 0;
+}
+
+bool native_doorbell_next_word(struct native_card *card, uint32_t page, uint32_t *index, uint32_t *value)
+{
+    struct native_nvme_page *words = &card->nvme_pages[page - DOORBELL_NVME];
+    uint64_t rung = atomic_load(&words->rung);
+    if (!rung)
+        return false;
+    *index = (uint32_t)__builtin_ctzll(rung);
+    atomic_fetch_and(&words->rung, ~(UINT64_C(1) << *index));
+    *value = atomic_load(&words->value[*index]);
+    return true;
+}
+
+void native_doorbell_reset(struct native_card *card)
+{
+    for (uint32_t i = 0; i < NATIVE_PAGE_WORDS; i++)
+        atomic_store(&card->doorbell_rung[i], 0);
+    for (uint32_t i = 0; i < NATIVE_NVME_PAGES; i++)
+        atomic_store(&card->nvme_pages[i].rung, 0);
+    atomic_store(&card->doorbell_any, false);
+}
+
 static int create_pages(struct native_card *card)
 {
     size_t bytes = (size_t)DOORBELL_PAGES * DOORBELL_PAGE_BYTES;
@@ -51,7 +87,7 @@ static int create_pages(struct native_card *card)
         close(fd);
         return code;
     }
-    for (uint32_t page = 0; page < DOORBELL_PAGES; page++)
+    for (uint32_t page = 0; page < DOORBELL_NVME; page++)
         *(uint32_t *)(void *)(pages + (size_t)page * DOORBELL_PAGE_BYTES) = PAGE_QUIET;
     card->doorbell_fd = fd;
     atomic_store(&card->doorbell_pages, pages);
@@ -86,6 +122,21 @@ void native_doorbell_free(struct native_card *card)
         close(card->doorbell_fd);
 }
 
+static void look_at_words(struct native_card *card, uint32_t page, const uint8_t *memory)
+{
+    const _Atomic uint32_t *word = (const _Atomic uint32_t *)(const void *)memory;
+    struct native_nvme_page *words = &card->nvme_pages[page - DOORBELL_NVME];
+    for (uint32_t i = 0; i < DOORBELL_NVME_WORDS; i++) {
+        uint32_t value = atomic_load_explicit(&word[i], memory_order_acquire);
+        if (value == words->passed[i])
+            continue;
+        words->passed[i] = value;
+        atomic_store_explicit(&words->value[i], value, memory_order_relaxed);
+        atomic_fetch_or(&words->rung, UINT64_C(1) << i);
+        ring(card, page);
+    }
+}
+
 static void look_at_shared(struct native_card *card)
 {
     uint8_t *pages = atomic_load(&card->doorbell_pages);
@@ -93,7 +144,12 @@ static void look_at_shared(struct native_card *card)
         uint64_t bits = atomic_load_explicit(&card->doorbell_shared[word], memory_order_relaxed);
         for (; bits; bits &= bits - 1) {
             uint32_t page = word * 64 + (uint32_t)__builtin_ctzll(bits);
-            _Atomic uint32_t *place = (_Atomic uint32_t *)(void *)(pages + (size_t)page * DOORBELL_PAGE_BYTES);
+            uint8_t *memory = pages + (size_t)page * DOORBELL_PAGE_BYTES;
+            _Atomic uint32_t *place = (_Atomic uint32_t *)(void *)memory;
+            if (page >= DOORBELL_NVME) {
+                look_at_words(card, page, memory);
+                continue;
+            }
             if (atomic_load_explicit(place, memory_order_relaxed) == PAGE_QUIET)
                 continue;
             /* A full exchange: what the guest wrote before its doorbell is seen, what it rings later is a new ring. */
@@ -112,20 +168,38 @@ bool native_doorbell_pending(struct native_card *card, bool look)
 
 static struct hls_fifo *fifo_of_page(const struct doorbell_block *block, uint32_t page)
 {
+    if (page >= DOORBELL_NVME)
+        return block->nvme;
+    if (page >= DOORBELL_BLOCK)
+        return block->block;
     if (page >= DOORBELL_HOST)
         return block->host;
     return page % 2 ? block->transmit : block->receive;
 }
 
-static bool push(struct hls_fifo *fifo, uint32_t page, uint32_t value)
+static bool push(struct hls_fifo *fifo, const struct doorbell *rung)
 {
     struct hls_port port = hls_write_begin(fifo);
     if (hls_at_limit(&port))
         return false;
     struct doorbell *doorbell = hls_slot(&port, HLS_SLOT_BYTES(struct doorbell));
-    *doorbell = (struct doorbell){page, value};
+    *doorbell = *rung;
     port.index++;
     hls_write_end(fifo, &port);
+    return true;
+}
+
+/* All words of a controller's page that rang; false = some found no room. */
+static bool push_words(struct native_card *card, struct hls_fifo *fifo, uint32_t page, uint32_t time, unsigned *done)
+{
+    struct doorbell rung = {.page = page, .time = time};
+    while (native_doorbell_next_word(card, page, &rung.index, &rung.value)) {
+        if (fifo && !push(fifo, &rung)) {
+            atomic_fetch_or(&card->nvme_pages[page - DOORBELL_NVME].rung, UINT64_C(1) << rung.index);
+            return false;
+        }
+        ++*done;
+    }
     return true;
 }
 
@@ -137,6 +211,7 @@ static unsigned run(void *context, struct native_activity *activity, unsigned bu
     bool full = false;
     if (!atomic_exchange(&card->doorbell_any, false))
         return 0;
+    uint32_t time = (uint32_t)native_time(&card->base);
     for (uint32_t word = 0; word < NATIVE_PAGE_WORDS; word++) {
         if (!atomic_load_explicit(&card->doorbell_rung[word], memory_order_relaxed))
             continue;
@@ -145,10 +220,16 @@ static unsigned run(void *context, struct native_activity *activity, unsigned bu
             uint32_t page = word * 64 + (uint32_t)__builtin_ctzll(bits);
             struct hls_fifo *fifo = fifo_of_page(block, page);
             /* A ring must not overtake the setting of a host ring that was written before it. */
-            bool held = page >= DOORBELL_HOST && atomic_load(&card->settings_any);
-            if (!fifo) {
+            bool held = fifo == block->host && atomic_load(&card->settings_any);
+            struct doorbell rung = {page, atomic_load(&card->doorbell_value[page]), 0, time};
+            if (page >= DOORBELL_NVME) {
+                if (!push_words(card, fifo, page, time, &done)) {
+                    ring(card, page);
+                    full = true;
+                }
+            } else if (!fifo) {
                 done++;
-            } else if (done < budget && !held && push(fifo, page, atomic_load(&card->doorbell_value[page]))) {
+            } else if (done < budget && !held && push(fifo, &rung)) {
                 done++;
             } else {
                 ring(card, page);
@@ -169,6 +250,8 @@ int native_doorbell_create(struct native_card *card, size_t node, struct cipu_er
     block->receive = native_shell_fifo(card, node, "receive");
     block->transmit = native_shell_fifo(card, node, "transmit");
     block->host = native_shell_fifo(card, node, "host");
+    block->block = native_shell_fifo(card, node, "block");
+    block->nvme = native_shell_fifo(card, node, "nvme");
     card->blocks[node] = block;
     card->tasks[node].run = run;
     card->tasks[node].context = block;

@@ -169,9 +169,7 @@ void native_registers_reset(struct native_card *card)
     card->setting_count = 0;
     atomic_store(&card->settings_any, false);
     pthread_mutex_unlock(&card->settings_lock);
-    for (uint32_t i = 0; i < NATIVE_PAGE_WORDS; i++)
-        atomic_store(&card->doorbell_rung[i], 0);
-    atomic_store(&card->doorbell_any, false);
+    native_doorbell_reset(card);
     for (uint32_t i = 0; i < CARD_PORTS; i++) {
         struct port *port = &card->ports[i];
         port->received_packets = port->received_dropped = port->sent_packets = port->send_dropped = 0;

@@ -10,9 +10,10 @@
 
 #include "driver/native.h"
 
-#define SEEN_ASLEEP        UINT64_MAX
-#define IDLE_NANOSECONDS   30000u /* spinning this long costs less than a sleep and a wake-up */
-#define SHARED_LOOK_ROUNDS 4u
+#define SEEN_ASLEEP             UINT64_MAX
+#define IDLE_NANOSECONDS        30000u /* spinning this long costs less than a sleep and a wake-up */
+#define SHARED_LOOK_ROUNDS      4u
+#define SHARED_LOOK_NANOSECONDS 1000000u
 
 static uint64_t now(clockid_t clock)
 {
@@ -44,6 +45,12 @@ unsigned native_sweep(struct native_card *card)
     return work;
 }
 
+uint64_t native_time(struct cipu_card *base)
+{
+    struct native_card *card = (struct native_card *)base;
+    return card->engine->time ? card->engine->time(card) : now(CLOCK_MONOTONIC);
+}
+
 static void begin_round(struct native_card *card)
 {
     uint64_t epoch = atomic_load(&card->epoch);
@@ -66,7 +73,9 @@ static unsigned run_round(struct native_card *card)
         native_make_ready(card, card->doorbell_node);
     if (card->port_node < NATIVE_NODES_MAX)
         native_make_ready(card, card->port_node);
-    return card->engine->sweep(card);
+    if (card->timer_count)
+        native_timers_look(card);
+    return card->engine->sweep(card) + native_attendant_run(card);
 }
 
 static void stand_still(struct native_card *card)
@@ -87,7 +96,8 @@ static void stand_still(struct native_card *card)
 static bool something_to_do(struct native_card *card)
 {
     bool some = atomic_load(&card->stop) || atomic_load(&card->pause) || atomic_load(&card->settings_any) ||
-                native_doorbell_pending(card, true) || (card->engine->asked && card->engine->asked(card));
+                native_doorbell_pending(card, true) || (card->engine->asked && card->engine->asked(card)) ||
+                native_attendant_run(card) != 0;
     for (unsigned i = 0; i < CARD_PORTS; i++)
         if (card->ports[i].ops->arm && card->ports[i].ops->arm(&card->ports[i]))
             some = true;
@@ -102,8 +112,11 @@ static void sleep_until_woken(struct native_card *card)
         atomic_store(&card->seen, SEEN_ASLEEP);
         atomic_store_explicit(&card->sleeps, atomic_load_explicit(&card->sleeps, memory_order_relaxed) + 1,
                               memory_order_relaxed);
-        int timeout = atomic_load(&card->doorbell_any_shared) ? 1 : -1;
-        epoll_wait(card->epoll, events, 8, timeout);
+        uint64_t wait = native_timers_look(card);
+        if (atomic_load(&card->doorbell_any_shared) && wait > SHARED_LOOK_NANOSECONDS)
+            wait = SHARED_LOOK_NANOSECONDS;
+        struct timespec timeout = {(time_t)(wait / 1000000000u), (long)(wait % 1000000000u)};
+        epoll_pwait2(card->epoll, events, 8, wait == UINT64_MAX ? NULL : &timeout, NULL);
     }
     atomic_store(&card->sleeping, false);
     uint64_t count;

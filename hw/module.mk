@@ -62,7 +62,8 @@ $(eval $(call library,cipu-hw-sim,$(wildcard hw/platform/sim/*.c)))
 DMA_READ := round_robin stream_fifo dma_segment dma_collect dma_split dma_slots dma_gather dma_read
 DMA_WRITE := round_robin stream_fifo dma_segment dma_split dma_done dma_scatter dma_write
 $(eval $(call verilated,dma_read,dma_read,$(DMA_READ)))
-$(eval $(call verilated,dma_write,dma_write,$(DMA_WRITE)))
+$(eval $(call verilated,dma_write,dma_write,$(DMA_WRITE),CHANNELS=24 MOVES=16))
+$(eval $(call verilated,timer,timer,timer))
 CARD_MEMORY := round_robin stream_fifo memory_apply memory_fetch memory_store memory_home memory_port card_memory
 $(eval $(call verilated,card_memory,card_memory,$(CARD_MEMORY)))
 $(eval $(call verilated,doorbells,doorbells,round_robin stream_fifo doorbells))
@@ -72,4 +73,4 @@ $(eval $(call verilated,ethernet_tx,ethernet_tx,stream_fifo packet_buffer ethern
 $(eval $(call verilated,register_file,register_file,stream_fifo register_file))
 $(eval $(call verilated,reset_control,reset_control,reset_control))
 $(eval $(call verilated,stream_monitors,stream_monitors,stream_monitor watchdog stream_monitors))
-CARD_MODELS := stream_monitors dma_read dma_write card_memory doorbells interrupts ethernet_rx_0 ethernet_rx_1 ethernet_tx register_file reset_control
+CARD_MODELS := stream_monitors dma_read dma_write card_memory doorbells timer interrupts ethernet_rx_0 ethernet_rx_1 ethernet_tx register_file reset_control

@@ -9,7 +9,7 @@
 
 extern const struct rtl_model rtl_model_dma_read, rtl_model_dma_write, rtl_model_card_memory, rtl_model_ethernet_rx_0,
     rtl_model_ethernet_rx_1, rtl_model_ethernet_tx, rtl_model_interrupts, rtl_model_register_file, rtl_model_doorbells,
-    rtl_model_reset_control, rtl_model_stream_monitors;
+    rtl_model_timer, rtl_model_reset_control, rtl_model_stream_monitors;
 
 /* HBM through its switch, 160 to 240 ns. */
 static const struct bus_settings card_settings = {.read_latency = 40,
@@ -220,7 +220,7 @@ static void add_registers(struct rtl_state *state, struct rtl_unit *unit)
 static void add_doorbells(struct rtl_state *state, struct rtl_unit *unit, const char *prefix)
 {
     if (!state->whole)
-        leave_open(unit, (const char *const[]){"receive", "transmit", "host"}, 3);
+        leave_open(unit, (const char *const[]){"receive", "transmit", "host", "block", "nvme"}, 5);
     rtl_doorbells_open(&state->doorbells, state->card, &unit->rtl, prefix);
     rtl_unit_add(unit, rtl_doorbells_device(&state->doorbells));
 }
@@ -255,6 +255,8 @@ static int add_shell(struct rtl_state *state, struct cipu_error *error)
     state->wires.doorbells = state->unit_count;
     if (result == 0 && (result = add_shell_unit(state, &rtl_model_doorbells, "doorbell", error)) == 0)
         add_doorbells(state, &units[state->wires.doorbells], "write");
+    if (result == 0)
+        result = add_shell_unit(state, &rtl_model_timer, "timer_", error);
     state->wires.reset = state->unit_count;
     if (result == 0 && (result = add_unit(state, &rtl_model_reset_control, "reset_control", error)) == 0)
         units[state->wires.reset].core_rst = NULL;

@@ -7,12 +7,13 @@
 void rtl_doorbells_open(struct rtl_doorbells *doorbells, struct native_card *card, const struct rtl *rtl,
                         const char *prefix)
 {
-    struct rtl_pin *const pins[] = {&doorbells->valid, &doorbells->page, &doorbells->value};
-    static const char *const names[] = {"valid", "page", "value"};
-    for (unsigned i = 0; i < 3; i++) {
+    struct rtl_pin *const pins[] = {&doorbells->valid, &doorbells->ready, &doorbells->page, &doorbells->index,
+                                    &doorbells->value};
+    static const char *const names[] = {"valid", "ready", "page", "index", "value"};
+    for (unsigned i = 0; i < 5; i++) {
         char name[32];
         snprintf(name, sizeof name, "%.16s_%s", prefix, names[i]);
-        *pins[i] = rtl_pin(rtl, name, i ? 32 : 1);
+        *pins[i] = rtl_pin(rtl, name, i > 1 ? 32 : 1);
     }
     doorbells->card = card;
 }
@@ -20,7 +21,7 @@ void rtl_doorbells_open(struct rtl_doorbells *doorbells, struct native_card *car
 static bool doorbells_poll(void *context)
 {
     struct rtl_doorbells *doorbells = context;
-    return doorbells->next < NATIVE_PAGE_WORDS || atomic_load(&doorbells->card->doorbell_any);
+    return doorbells->driven || doorbells->next < NATIVE_PAGE_WORDS || atomic_load(&doorbells->card->doorbell_any);
 }
 
 /* The pages of a word are taken when the write of the first of them is due: rings of one page meet as late as may be.
@@ -42,24 +43,46 @@ static bool next_page(struct rtl_doorbells *doorbells, uint32_t *page)
     return false;
 }
 
+/* The next write; the words of an NVMe controller's page follow one another. */
+static bool next_write(struct rtl_doorbells *doorbells)
+{
+    struct doorbell *write = &doorbells->write;
+    for (;;) {
+        if (write->page >= DOORBELL_NVME &&
+            native_doorbell_next_word(doorbells->card, write->page, &write->index, &write->value))
+            return true;
+        *write = (struct doorbell){0};
+        if (!next_page(doorbells, &write->page))
+            return false;
+        if (write->page < DOORBELL_NVME) {
+            write->value = atomic_load(&doorbells->card->doorbell_value[write->page]);
+            return true;
+        }
+    }
+}
+
 static bool doorbells_drive(void *context)
 {
     struct rtl_doorbells *doorbells = context;
     bool before = doorbells->driven;
-    uint32_t page = 0;
-    doorbells->driven = next_page(doorbells, &page);
+    if (!before)
+        doorbells->driven = next_write(doorbells);
     rtl_put(&doorbells->valid, 0, 1, doorbells->driven);
     if (doorbells->driven) {
-        rtl_put(&doorbells->page, 0, 32, page);
-        rtl_put(&doorbells->value, 0, 32, atomic_load(&doorbells->card->doorbell_value[page]));
+        rtl_put(&doorbells->page, 0, 32, doorbells->write.page);
+        rtl_put(&doorbells->index, 0, 32, doorbells->write.index);
+        rtl_put(&doorbells->value, 0, 32, doorbells->write.value);
     }
     return doorbells->driven || before;
 }
 
 static bool doorbells_sample(void *context)
 {
-    const struct rtl_doorbells *doorbells = context;
-    return doorbells->driven;
+    struct rtl_doorbells *doorbells = context;
+    bool driven = doorbells->driven;
+    if (driven && rtl_get(&doorbells->ready, 0, 1))
+        doorbells->driven = false;
+    return driven;
 }
 
 static void doorbells_reset(void *context)
@@ -67,6 +90,8 @@ static void doorbells_reset(void *context)
     struct rtl_doorbells *doorbells = context;
     doorbells->rung = 0;
     doorbells->next = NATIVE_PAGE_WORDS;
+    doorbells->driven = false;
+    doorbells->write = (struct doorbell){0};
 }
 
 struct rtl_device rtl_doorbells_device(struct rtl_doorbells *doorbells)

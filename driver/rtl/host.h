@@ -49,13 +49,14 @@ void rtl_registers_wait(struct rtl_registers *registers, struct rtl_access *acce
 
 struct rtl_doorbells {
     struct native_card *card;
-    struct rtl_pin valid, page, value;
+    struct rtl_pin valid, ready, page, index, value;
     uint64_t rung; /* taken from the card's word `next`, to be written one by one */
     size_t next;   /* NATIVE_PAGE_WORDS = all were looked at */
     bool driven;
+    struct doorbell write; /* what is driven; an NVMe controller's page may have more words */
 };
 
-/* The ports PREFIX_valid, PREFIX_page, PREFIX_value. */
+/* The ports PREFIX_valid, ready, page, index, value. */
 void rtl_doorbells_open(struct rtl_doorbells *doorbells, struct native_card *card, const struct rtl *rtl,
                         const char *prefix);
 struct rtl_device rtl_doorbells_device(struct rtl_doorbells *doorbells);

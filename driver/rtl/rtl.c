@@ -9,9 +9,10 @@
 #include "driver/rtl/state.h"
 #include "hls/include/registers.h"
 
-#define CYCLES_PER_ROUND 64u
-#define LOOK_ROUNDS      4096u /* between looks at ports' links and peers */
-#define CYCLES_PER_MS    250000u
+#define CYCLES_PER_ROUND      64u
+#define LOOK_ROUNDS           4096u /* between looks at ports' links and peers */
+#define CYCLES_PER_MS         250000u
+#define NANOSECONDS_PER_CYCLE 4u
 
 extern const struct native_graph native_graph_card;
 
@@ -152,6 +153,7 @@ static void clear(struct rtl_state *state)
 static unsigned cycle(struct rtl_state *state, bool always)
 {
     rtl_wires_begin(state);
+    state->view.time_ns = state->cycles * NANOSECONDS_PER_CYCLE;
     for (size_t i = 0; i < state->unit_count && (state->view.reset || state->was_reset); i++)
         rtl_wake_unit(state, i);
     unsigned work = run_native(state);
@@ -200,6 +202,13 @@ static bool asked(struct native_card *card)
 {
     struct rtl_state *state = card->engine_state;
     return atomic_load(&state->registers.asked);
+}
+
+/* Simulated: the clock's cycles. */
+static uint64_t card_time(struct native_card *card)
+{
+    struct rtl_state *state = card->engine_state;
+    return atomic_load_explicit(&state->cycles, memory_order_relaxed) * NANOSECONDS_PER_CYCLE;
 }
 
 static int prepare(struct native_card *card, const void *argument)
@@ -296,10 +305,13 @@ const struct card_ops card_ops_rtl = {
     .read = read_register,
     .write = write_register,
     .doorbell = native_doorbell,
+    .doorbell_word = native_doorbell_word,
     .doorbell_share = native_doorbell_share,
     .dma_map = native_dma_map,
     .dma_unmap = native_dma_unmap,
     .interrupt = native_interrupt,
+    .attend = native_attend,
+    .time = native_time,
     .reset = reset,
     .activity = native_activity,
     .capture = native_capture,
@@ -312,6 +324,7 @@ static const struct native_engine engine = {.ops = &card_ops_rtl,
                                             .create = create,
                                             .sweep = sweep,
                                             .asked = asked,
+                                            .time = card_time,
                                             .destroy = destroy};
 
 int rtl_card_open(const struct native_graph *graph, const char *rest, struct cipu_card **card, struct cipu_error *error)

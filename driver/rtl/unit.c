@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hls/include/block.h"
+
 int rtl_unit_open(struct rtl_unit *unit, const struct rtl_model *model, const char *name, struct cipu_error *error)
 {
     *unit = (struct rtl_unit){0};
@@ -15,6 +17,10 @@ int rtl_unit_open(struct rtl_unit *unit, const struct rtl_model *model, const ch
     unit->idle = rtl_pin(&unit->rtl, "idle", 1);
     if (rtl_has_pin(&unit->rtl, "time_ms"))
         unit->time = rtl_pin(&unit->rtl, "time_ms", 32);
+    if (rtl_has_pin(&unit->rtl, "time_ns"))
+        unit->nanoseconds = rtl_pin(&unit->rtl, "time_ns", 32);
+    if (rtl_has_pin(&unit->rtl, "time_tick"))
+        unit->ticks = rtl_pin(&unit->rtl, "time_tick", 32);
     if (rtl_has_pin(&unit->rtl, "quiet"))
         unit->quiet = rtl_pin(&unit->rtl, "quiet", 1);
     /* A module with `clear` has parts that live through the card's reset. */
@@ -99,6 +105,10 @@ void rtl_unit_settle(struct rtl_unit *unit, const struct rtl_view *view, bool wo
         *unit->core_rst = view->reset;
     if (unit->time.value)
         rtl_put(&unit->time, 0, 32, *view->time_ms);
+    if (unit->nanoseconds.value)
+        rtl_put(&unit->nanoseconds, 0, 32, (uint32_t)view->time_ns);
+    if (unit->ticks.value)
+        rtl_put(&unit->ticks, 0, 32, (uint32_t)(view->time_ns / BLOCK_TICK_NANOSECONDS));
     rtl_settle(&unit->rtl);
     unit->resting = unit->quiet.value && *(const uint8_t *)unit->quiet.value;
     unit->is_idle = *(const uint8_t *)unit->idle.value;

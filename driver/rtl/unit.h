@@ -19,11 +19,11 @@ struct rtl_join {
 struct rtl_unit {
     struct rtl rtl;
     struct rtl_pin idle;
-    struct rtl_pin time, quiet; /* value NULL = the module has no such port */
-    uint8_t *core_rst;          /* the reset that goes with the card's; NULL = none */
-    bool is_idle;               /* when it was last evaluated */
-    bool resting;               /* quiet: not evaluated while its inputs stay as they are */
-    bool evaluated;             /* in this cycle */
+    struct rtl_pin time, nanoseconds, ticks, quiet; /* value NULL = the module has no such port */
+    uint8_t *core_rst;                              /* the reset that goes with the card's; NULL = none */
+    bool is_idle;                                   /* when it was last evaluated */
+    bool resting;                                   /* quiet: not evaluated while its inputs stay as they are */
+    bool evaluated;                                 /* in this cycle */
     struct rtl_join *joins;
     size_t join_count;
     struct rtl_device devices[RTL_DEVICES_MAX];
@@ -47,6 +47,7 @@ struct rtl_view {
     void (*moved)(void *context, uint16_t fifo); /* called for each record that moves */
     void *context;
     const uint32_t *time_ms;
+    uint64_t time_ns;    /* card time */
     bool reset, quiesce; /* of the card, in this cycle */
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Keeps every function inside its own memory: turns a guest address into a bus address and refuses what lies outside
- * the function's window. One guard stands before each DMA channel that carries guest addresses.
+ * the function's window. One guard stands before each DMA channel that carries guest addresses. Where the host's own
+ * addresses pass the same channel (DMA_BUS, set by kernels, never out of what a guest wrote), it leaves those alone.
  */
 #include "hls/include/beat.h"
 #include "hls/include/dma.h"
@@ -43,10 +44,11 @@ STEP(dma_guard, struct dma_guard_state *state, STREAM_IN(struct dma_request, in)
         }
     } else {
         STREAM_OPEN(struct dma_request, checked, out);
+        bool bus = (request->flags & DMA_BUS) != 0;
         HLS_COPY(checked, request, sizeof *checked);
-        if (known && dma_guard_inside(&window, request))
+        if (!bus && known && dma_guard_inside(&window, request))
             checked->address = window.bus_base + request->address;
-        else
+        else if (!bus)
             checked->flags = request->flags | DMA_REFUSED;
         STREAM_PUSH(struct dma_request, checked, out);
     }

@@ -24,7 +24,7 @@ enum dma_flags {
         2, /* set by dma_guard: the address is outside the function's window; the shell must not touch memory */
     DMA_WINDOW = 4, /* not a transfer: dma_guard sets the window of `function` to {address = bus base, length = bytes}
                        and swallows the record */
-    DMA_BUS = 8,    /* a bus address of the host's own rings: dma_guard is not in the way of such channels */
+    DMA_BUS = 8,    /* a bus address of the host's own rings or buffers: dma_guard lets it pass */
 };
 
 struct dma_request {
@@ -44,7 +44,7 @@ struct dma_request {
 struct dma_done {
     uint16_t tag;
     uint16_t function;
-    uint8_t error; /* 1: refused or failed, some bytes were not written */
+    uint8_t error; /* 1: refused or failed, some bytes were not written; or a beat of its data had an error */
     uint8_t reserved[3];
 };
 
@@ -76,22 +76,34 @@ struct interrupt_request {
     uint8_t reserved[2];
 };
 
-#define VECTOR_CONTROL 0u /* + enum host_ring: something was posted */
-#define VECTOR_QUEUE   8u /* + queue */
-#define CARD_VECTORS   (VECTOR_QUEUE + 256u)
+#define VECTOR_CONTROL 0u   /* + enum host_ring: something was posted */
+#define VECTOR_QUEUE   8u   /* + queue */
+#define VECTOR_BLOCK   264u /* + block queue */
+#define CARD_VECTORS   (VECTOR_BLOCK + 128u)
 
-/* A write to a doorbell page (4 KiB each): page = queue, or DOORBELL_HOST + enum host_ring. */
+/*
+ * A write to a doorbell page (4 KiB each): page = queue, DOORBELL_HOST + enum host_ring, DOORBELL_BLOCK + block queue
+ * of a virtio-blk function, or DOORBELL_NVME + block queue of an NVMe controller's admin queue: there each of the first
+ * DOORBELL_NVME_WORDS words is a doorbell, as in the controller's registers from 0x1000 on with CAP.DSTRD = 0 (NVMe
+ * over PCIe Transport 1.0c, 3.1.2).
+ */
 struct doorbell {
     uint32_t page;
-    uint32_t value; /* queues: ignored (virtio writes the queue index); host rings: the new index */
+    uint32_t value; /* virtio queues: ignored (virtio writes the queue index); host rings: the new index */
+    uint32_t index; /* NVMe: the word in the page: 2 * queue + (completion queue's head ? 1 : 0); else 0 */
+    uint32_t time;  /* card time: the low half of nanoseconds */
 };
 
 #define DOORBELL_PAGE_BYTES 4096u
 #define DOORBELL_HOST       256u
-#define DOORBELL_PAGES      (DOORBELL_HOST + 8u)
+#define DOORBELL_BLOCK      512u /* a multiple of 256: the low bits are the queue */
+#define DOORBELL_NVME       640u
+#define DOORBELL_PAGES      768u
+#define DOORBELL_NVME_WORDS 64u
 
 static_assert(sizeof(struct dma_request) == 32, "dma request is 32 bytes");
 static_assert(sizeof(struct dma_done) == 8, "dma done is 8 bytes");
+static_assert(sizeof(struct doorbell) == 16, "doorbell is 16 bytes");
 static_assert(sizeof(struct memory_request) == 64, "memory request is 64 bytes");
 
 #endif

@@ -2,11 +2,11 @@
 /*
  * The host rings: rings of 64-byte entries in host memory.
  *
- * Producer and consumer indices are free-running 32-bit counts of entries. To the card (COMMAND, INJECT): the host
- * writes entries, then the producer index into the ring's doorbell page; the card reads entries by DMA and writes its
- * consumer index to the ring's index line. From the card (COMPLETION, PUNT, EVENT): the card writes entries, then its
- * producer index to the ring's index line, then raises vector VECTOR_CONTROL + ring; the host writes its consumer index
- * into the ring's doorbell page.
+ * Producer and consumer indices are free-running 32-bit counts of entries. To the card (COMMAND, INJECT, BLOCK): the
+ * host writes entries, then the producer index into the ring's doorbell page; the card reads entries by DMA and writes
+ * its consumer index to the ring's index line. From the card (COMPLETION, PUNT, EVENT, BACKEND): the card writes
+ * entries, then its producer index to the ring's index line, then raises vector VECTOR_CONTROL + ring; the host writes
+ * its consumer index into the ring's doorbell page.
  *
  * A record is one entry, or, for packets, a packet_entry followed by its data in whole entries. The card never waits
  * for the host: what does not fit is dropped as a whole record and counted (struct ring_index.dropped).
@@ -30,7 +30,9 @@ enum host_ring {
     RING_PUNT = 2,
     RING_INJECT = 3,
     RING_EVENT = 4,
-    RING_COUNT = 5,
+    RING_BACKEND = 5, /* from the card: struct block_command (hls/include/block.h) */
+    RING_BLOCK = 6,   /* to the card: struct block_answer */
+    RING_COUNT = 7,
 };
 
 /* The ring's index line in host memory, written by the card. */
@@ -51,12 +53,17 @@ struct ring_setting {
 };
 
 enum command_target {
-    TARGET_NET = 0,     /* ports, flow tables, statistics: travels in band with the packets */
-    TARGET_TX = 1,      /* virtio_tx */
-    TARGET_TX_USED = 2, /* virtio_used of the transmit side */
-    TARGET_RX = 3,      /* virtio_rx */
-    TARGET_RX_USED = 4, /* virtio_used of the receive side */
-    TARGET_COUNT = 5,
+    TARGET_NET = 0,      /* ports, flow tables, statistics: travels in band with the packets */
+    TARGET_TX = 1,       /* virtio_tx */
+    TARGET_TX_USED = 2,  /* virtio_used of the transmit side */
+    TARGET_RX = 3,       /* virtio_rx */
+    TARGET_RX_USED = 4,  /* virtio_used of the receive side */
+    TARGET_BLK = 5,      /* virtq of virtio-blk */
+    TARGET_BLK_USED = 6, /* virtio_used of virtio-blk */
+    TARGET_NVME_SQ = 7,  /* nvme_queue and nvme_decode */
+    TARGET_NVME_CQ = 8,  /* nvme_cq */
+    TARGET_BLOCK = 9,    /* qos */
+    TARGET_COUNT = 10,
 };
 
 enum command_opcode {
@@ -78,6 +85,11 @@ enum command_opcode {
     COMMAND_QUEUE_READ = 21, /* index = queue; completion data = struct queue_position */
     COMMAND_FILTER_SET = 19, /* index = function, data = struct filter_setting */
     COMMAND_VLAN_SET = 20,   /* index = function, argument = word (0..63), data = u64 of VLAN ids word*64.. */
+    /* TARGET_NVME_SQ, TARGET_NVME_CQ take WINDOW_SET, QUEUE_SET (struct nvme_queue_setting) and QUEUE_STOP too;
+       TARGET_BLK, TARGET_BLK_USED as the others of virtqueues, index = block queue, with QUEUE_BLOCK in the setting's
+       flags */
+    COMMAND_NAMESPACE_SET = 22, /* TARGET_NVME_SQ: data = struct namespace_setting (hls/include/block.h) */
+    COMMAND_VOLUME_SET = 23,    /* TARGET_BLOCK: index = volume, data = struct volume_setting */
 };
 
 struct command_entry {
@@ -125,9 +137,10 @@ enum queue_flags {
     QUEUE_INDIRECT = 2,
     QUEUE_MERGEABLE = 4, /* receive: VIRTIO_NET_F_MRG_RXBUF */
     QUEUE_CHECKSUM = 8,  /* transmit: VIRTIO_NET_F_CSUM; receive: VIRTIO_NET_F_GUEST_CSUM */
+    QUEUE_BLOCK = 16,    /* a queue of virtio-blk: chains have readable descriptors, then writable ones */
 };
 
-/* The same setting is sent to TARGET_TX and TARGET_TX_USED (or RX and RX_USED). */
+/* The same setting is sent to TARGET_TX and TARGET_TX_USED (or RX and RX_USED, BLK and BLK_USED). */
 struct queue_setting {
     uint64_t descriptors; /* guest addresses */
     uint64_t avail;
@@ -139,7 +152,8 @@ struct queue_setting {
     uint16_t function;
     uint16_t mtu; /* transmit: frames longer than mtu + 18 bytes are dropped with an event; 0 = PACKET_BYTES_MAX */
     uint16_t generation; /* the host's; EVENT_QUEUE_STOPPED returns it */
-    uint8_t reserved[8];
+    uint32_t volume;     /* virtio-blk */
+    uint8_t reserved[4];
 };
 
 struct queue_position {
@@ -219,6 +233,8 @@ enum statistic {
 enum event_kind {
     EVENT_QUEUE_STOPPED = 1,  /* detail = enum queue_fault */
     EVENT_PACKET_DROPPED = 2, /* a function's packet: detail = enum queue_fault; the queue goes on */
+    EVENT_DOORBELL = 3, /* NVMe: detail = FAULT_DOORBELL, queue = block queue, address = value << 32 | index; the queue
+                           goes on */
 };
 
 enum queue_fault {
@@ -232,6 +248,8 @@ enum queue_fault {
     FAULT_ADDRESS = 7,           /* DMA refused or failed */
     FAULT_HEADER = 8,            /* virtio-net header asks for what was not negotiated or points outside the packet */
     FAULT_SETTING = 9,           /* queue setting inconsistent */
+    FAULT_DOORBELL = 10,         /* NVMe: a doorbell of a queue that is not there, or a value out of range */
+    FAULT_BUSY_HEAD = 11,        /* virtio-blk: the chain's head is in flight already */
 };
 
 struct event_entry {

@@ -29,6 +29,8 @@
 #define TRANSMIT_SEGMENTS 128u
 /* Longer transmit chains are a fault: virtio_tx collects a chain before it goes on. */
 #define TRANSMIT_CHAIN_MAX 256u
+/* Bytes of a virtio-blk chain, at most. */
+#define BLOCK_CHAIN_BYTES (1u << 31)
 /* Segments in one credit token, at least: four tokens of each transmit queue fit the credit stream. */
 #define TRANSMIT_CREDIT (TRANSMIT_SEGMENTS / 4u)
 
@@ -75,14 +77,28 @@ enum segment_kind {
     SEGMENT_BUFFER = 1, /* one descriptor: address, length */
     SEGMENT_ABORT = 2,  /* the chain begun before is withdrawn; flags has LAST */
     /* The others are commands on their way: `entry` is the completion, which the last kernel of the group sends. */
-    SEGMENT_SETTING = 3, /* the queue starts: address = queue_setting.flags, length = mtu */
+    SEGMENT_SETTING = 3, /* the queue starts: address = queue_setting.flags, length = mtu, or volume of a block queue */
     SEGMENT_WINDOW = 4,  /* address, length, function: goes on to the DMA channels of later kernels */
     SEGMENT_COMMAND = 5, /* nothing but a completion; QUEUE_STOP with status OK also ends the queue in later kernels */
 };
 
 /* With LAST, of a chain that has no fault behind it. MORE: the queue's next chain follows at once. ANNOUNCED: the
- * driver has made others available. */
-enum segment_flags { SEGMENT_FIRST = 1, SEGMENT_LAST = 2, SEGMENT_MORE = 4, SEGMENT_ANNOUNCED = 8 };
+ * driver has made others available. WRITABLE: of a block queue, whose segments are as long as their descriptors. */
+enum segment_flags {
+    SEGMENT_FIRST = 1,
+    SEGMENT_LAST = 2,
+    SEGMENT_MORE = 4,
+    SEGMENT_ANNOUNCED = 8,
+    SEGMENT_WRITABLE = 16,
+};
+
+/* In `entry` of a block queue's first segment: where the chain's descriptors are. */
+struct segment_table {
+    uint64_t address;
+    uint32_t entries;
+    uint16_t first; /* index of the first descriptor */
+    uint8_t reserved[2];
+};
 
 /* What virtq tells the kernel behind it: for each queue in the order of its avail ring; chains of several queues mix.
  */
@@ -97,8 +113,8 @@ struct virtq_segment {
     uint8_t generation;
     uint8_t reserved;
     uint16_t number;       /* BUFFER: segments of the chain before this one */
-    uint32_t chain_length; /* BUFFER: bytes of the chain so far, with this segment; transmit queues */
-    uint8_t entry[64];     /* SETTING, WINDOW, COMMAND: the completion so far; else zeros */
+    uint32_t chain_length; /* BUFFER: bytes of the chain so far, with this segment; transmit and block queues */
+    uint8_t entry[64];     /* SETTING, WINDOW, COMMAND: the completion so far; BUFFER: struct segment_table or zeros */
 };
 
 /* FOLLOWED: another buffer of the queue is done very soon, the used index may wait for it. ANNOUNCED: others will be.
@@ -117,6 +133,7 @@ struct queue_used {
 static_assert(sizeof(struct queue_event) == 80, "queue event");
 static_assert(sizeof(struct queue_token) == 8, "queue token");
 static_assert(sizeof(struct virtq_segment) == 96, "virtq segment");
+static_assert(sizeof(struct segment_table) == 16, "segment table");
 static_assert(sizeof(struct queue_used) == 12, "used buffer");
 static_assert(CARD_QUEUES <= QUEUE_TAG_LINE, "a queue fits below the tag's bits");
 

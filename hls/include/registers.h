@@ -47,7 +47,7 @@ struct ring_registers {
 
 struct rings_block {
     struct register_block header;
-    struct ring_registers ring[5]; /* enum host_ring */
+    struct ring_registers ring[7]; /* enum host_ring */
 };
 
 struct port_registers {
@@ -69,7 +69,7 @@ struct ports_block {
 #define MONITOR_SEND      2u  /* + port: what goes to its MAC */
 #define MONITOR_DMA_READ  4u  /* + channel */
 #define MONITOR_DMA_WRITE 20u /* + channel */
-#define MONITOR_STREAMS   36u
+#define MONITOR_STREAMS   44u
 
 /* Counters of 64 bits in two halves, which are read one after the other: take the low half between two equal high ones.
  */
@@ -89,7 +89,7 @@ struct streams_block {
     uint32_t stuck_cycles; /* a beat that waits so long, or up to twice as long, makes its stream stuck; 0 = never */
     uint32_t stuck_low;    /* a bit for each stream: until a beat moves */
     uint32_t stuck_high;
-    struct stream_registers stream[36]; /* MONITOR_... */
+    struct stream_registers stream[44]; /* MONITOR_... */
 };
 
 #define CARD_BLOCK_OFFSET    0x000u
@@ -99,7 +99,7 @@ struct streams_block {
 #define REGISTER_FILE_BYTES  0x1000u
 
 static_assert(sizeof(struct card_block) == 64, "card block");
-static_assert(sizeof(struct rings_block) == 176, "rings block");
+static_assert(sizeof(struct rings_block) == 240, "rings block");
 static_assert(sizeof(struct ports_block) == 80, "ports block");
 static_assert(sizeof(struct streams_block) == 32 + MONITOR_STREAMS * 32, "streams block");
 static_assert(STREAMS_BLOCK_OFFSET + sizeof(struct streams_block) <= REGISTER_FILE_BYTES, "all within the file");

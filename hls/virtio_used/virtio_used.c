@@ -15,6 +15,7 @@
  * A queue with a failed access writes nothing more. Its stop then waits for a write that the guard refuses: it comes
  * back behind everything that was under way.
  */
+#include "hls/include/block.h"
 #include "hls/include/dma.h"
 #include "hls/include/hls.h"
 #include "hls/include/used_ring.h"
@@ -46,11 +47,13 @@ struct virtio_used_row {
     uint16_t published;  /* in the ring's index */
     uint16_t signalled;  /* covered by a decision about an interrupt */
     uint16_t generation; /* of the host's setting */
-    uint8_t count;       /* pending */
-    uint8_t phase;       /* enum virtio_used_phase */
+    uint16_t function;
+    uint8_t count; /* pending */
+    uint8_t phase; /* enum virtio_used_phase */
     uint8_t enabled;
     uint8_t faulted;
     uint8_t stopping;
+    uint8_t stop_target;
     uint8_t settled; /* faulted, and nothing is under way */
     uint8_t more;    /* enum used_more, of the last buffer */
     uint8_t quiet;   /* the round began with a buffer, not with the end of another round */
@@ -156,10 +159,11 @@ HLS_INLINE void virtio_used_answer(struct virtio_used_row *row, bool wanted)
     row->unasked = VIRTIO_USED_UNASKED;
 }
 
-/* Receive queues are even, transmit queues odd. */
+/* Receive queues are even, transmit queues odd; block queues are numbered for themselves. */
 HLS_INLINE bool virtio_used_own(const struct command_entry *entry)
 {
-    return entry->index < CARD_QUEUES && (entry->index & 1u) == (entry->target == TARGET_TX_USED ? 1u : 0u);
+    bool net = entry->index < CARD_QUEUES && (entry->index & 1u) == (entry->target == TARGET_TX_USED ? 1u : 0u);
+    return entry->target == TARGET_BLK_USED ? entry->index < BLOCK_QUEUES : net;
 }
 
 HLS_INLINE uint8_t virtio_used_set(struct virtio_used_row *row, const struct command_entry *entry)
@@ -169,12 +173,14 @@ HLS_INLINE uint8_t virtio_used_set(struct virtio_used_row *row, const struct com
     bool entries =
         setting.entries >= 2u && setting.entries <= QUEUE_SIZE_MAX && (setting.entries & (setting.entries - 1u)) == 0;
     bool aligned = (setting.used & 3u) == 0 && (setting.avail & 1u) == 0;
+    bool block = entry->target == TARGET_BLK_USED;
+    bool kind = block == ((setting.flags & QUEUE_BLOCK) != 0) && (block || setting.function == entry->index >> 1);
     uint8_t status = STATUS_OK;
     if (!virtio_used_own(entry)) {
         status = STATUS_BAD_INDEX;
     } else if (row->enabled) {
         status = STATUS_BUSY;
-    } else if (!entries || !aligned || setting.function != entry->index >> 1 || setting.function == FUNCTION_HOST) {
+    } else if (!entries || !aligned || !kind || setting.function >= FUNCTION_HOST) {
         status = STATUS_BAD_DATA;
     } else {
         HLS_ZERO(row, sizeof *row);
@@ -187,6 +193,7 @@ HLS_INLINE uint8_t virtio_used_set(struct virtio_used_row *row, const struct com
         row->published = setting.position;
         row->signalled = setting.position;
         row->generation = setting.generation;
+        row->function = setting.function;
         row->enabled = 1;
     }
     return status;
@@ -207,6 +214,7 @@ HLS_INLINE uint8_t virtio_used_command(struct virtio_used_row *row, const struct
             status = STATUS_BUSY;
         } else {
             row->stop_tag = entry->tag;
+            row->stop_target = entry->target;
             row->stopping = 1;
             step->complete = 0;
         }
@@ -287,14 +295,14 @@ HLS_INLINE uint8_t virtio_used_event(struct virtio_used_row *row, const struct q
     return status;
 }
 
-HLS_INLINE void virtio_used_request(struct dma_request *request, uint64_t address, uint64_t length, uint32_t queue,
-                                    uint32_t tag)
+HLS_INLINE void virtio_used_request(struct dma_request *request, const struct virtio_used_row *row, uint64_t address,
+                                    uint64_t length, uint32_t tag)
 {
     request->address = address;
     request->length = length;
-    request->function = (uint16_t)(queue >> 1);
+    request->function = row->function;
     request->flags = DMA_LAST;
-    request->tag = (uint16_t)(queue | tag);
+    request->tag = (uint16_t)tag;
     HLS_ZERO(request->reserved, sizeof request->reserved);
 }
 
@@ -325,7 +333,7 @@ HLS_INLINE void virtio_used_compose(struct virtio_used_row *row, uint32_t queue,
     HLS_COPY(elements, row->pending, sizeof elements);
     if (write == USED_WRITE_ELEMENTS) {
         uint64_t place = VIRTQ_USED_RING + 8u * ((uint32_t)row->written & row->mask);
-        virtio_used_request(request, row->used + place, 8u * (uint32_t)row->count, queue, 0);
+        virtio_used_request(request, row, row->used + place, 8u * (uint32_t)row->count, queue);
         virtio_used_data(data, elements, 8u * (uint32_t)row->count);
         row->written = (uint16_t)(row->written + row->count);
         row->count = 0;
@@ -334,8 +342,8 @@ HLS_INLINE void virtio_used_compose(struct virtio_used_row *row, uint32_t queue,
         bool refused = write == USED_WRITE_REFUSED;
         HLS_ZERO(elements, sizeof elements);
         elements[0].id = row->published;
-        virtio_used_request(request, refused ? ~(uint64_t)0 : row->used + VIRTQ_USED_INDEX, 2, queue,
-                            USED_RING_TAG_INDEX);
+        virtio_used_request(request, row, refused ? ~(uint64_t)0 : row->used + VIRTQ_USED_INDEX, 2,
+                            queue | USED_RING_TAG_INDEX);
         virtio_used_data(data, elements, 2);
     }
 }
@@ -377,7 +385,7 @@ STEP(virtio_used, struct virtio_used_state *state, STREAM_IN(struct queue_event,
         if (window)
             virtio_used_window(request, &entry);
         else
-            virtio_used_request(request, row.avail + wish, 2, queue, 0);
+            virtio_used_request(request, &row, row.avail + wish, 2, queue);
         STREAM_PUSH(struct dma_request, request, read_request);
     }
     bool stopped = virtio_used_settle(&row, happened->kind, &step);
@@ -403,7 +411,7 @@ STEP(virtio_used, struct virtio_used_state *state, STREAM_IN(struct queue_event,
         if (stopped) {
             HLS_ZERO(completed, sizeof *completed);
             completed->opcode = COMMAND_QUEUE_STOP;
-            completed->target = (queue & 1u) != 0 ? TARGET_TX_USED : TARGET_RX_USED;
+            completed->target = row.stop_target;
             completed->tag = row.stop_tag;
             completed->index = queue;
             HLS_COPY(completed->data, &position, sizeof position);
@@ -415,7 +423,7 @@ STEP(virtio_used, struct virtio_used_state *state, STREAM_IN(struct queue_event,
         HLS_ZERO(report, sizeof *report);
         report->kind = EVENT_QUEUE_STOPPED;
         report->detail = FAULT_ADDRESS;
-        report->function = (uint16_t)(queue >> 1);
+        report->function = row.function;
         report->queue = (uint16_t)queue;
         report->address = happened->kind == QUEUE_DATA ? row.avail : row.used;
         report->generation = row.generation;

@@ -39,7 +39,8 @@ struct virtq_row {
     uint32_t block;   /* of the table: what `lines` are in */
     uint32_t chain_bytes;
     uint32_t stop_tag;
-    int32_t credit; /* segments that the kernel behind has room for; a transmit chain may overdraw it */
+    int32_t credit; /* segments (QUEUE_BLOCK: chains) that the kernel behind has room for; a transmit chain may overdraw
+                       it */
     uint16_t chain_descriptors;
     uint16_t chain_segments; /* sent on */
     uint16_t position;       /* next avail ring entry */
@@ -63,7 +64,8 @@ struct virtq_row {
     uint8_t late_fault; /* enum queue_fault that a later kernel found; takes effect when the token returns */
     uint8_t lines;      /* of the block, one bit each: those that are at hand */
     uint8_t indirect;
-    uint8_t transmit;
+    uint8_t transmit; /* or a block queue */
+    uint8_t writable; /* QUEUE_BLOCK: the chain's readable descriptors are over */
     uint16_t heads[VIRTQ_BATCH];
 };
 
@@ -81,6 +83,11 @@ struct virtq_output {
     uint8_t fault; /* enum queue_fault */
     uint64_t fault_value;
 };
+
+HLS_INLINE bool virtq_is_block(const struct virtq_row *row)
+{
+    return (row->flags & QUEUE_BLOCK) != 0;
+}
 
 HLS_INLINE bool virtq_has_token(const struct virtq_row *row)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Walks the rings of 256 virtqueues: from a doorbell to the segments of descriptor chains. Two instances: one for
- * transmit queues (odd), one for receive queues (even). Split virtqueues, VIRTIO 1.2 section 2.7.
+ * Walks the rings of 256 virtqueues: from a doorbell to the segments of descriptor chains. Three instances: one for
+ * transmit queues (odd), one for receive queues (even), one for queues of virtio-blk. Split virtqueues, VIRTIO 1.2
+ * section 2.7.
  *
  * The driver's memory is read with as few transfers as it allows: 32 ring entries at a time, and the descriptors of all
  * of them that lie near each other. Nothing read before the avail index is used for what that index announced.
  */
+#include "hls/include/block.h"
 #include "hls/virtq/walk.h"
 
 struct virtq_state {
@@ -13,12 +15,16 @@ struct virtq_state {
     struct virtq_line lines[CARD_QUEUES * QUEUE_BLOCK_LINES]; /* of the block that a queue's chain is in */
 };
 
-HLS_INLINE bool virtq_setting_good(const struct queue_setting *setting, uint32_t index)
+/* Block queues are given out freely; as many chains as a queue has entries may be in flight. */
+HLS_INLINE bool virtq_setting_good(const struct queue_setting *setting, const struct command_entry *entry)
 {
+    bool block = entry->target == TARGET_BLK;
+    bool kind = block == ((setting->flags & QUEUE_BLOCK) != 0);
+    bool place = block ? setting->entries <= BLOCK_SLOTS : setting->function == entry->index / 2u;
     bool size = setting->entries >= 2 && setting->entries <= QUEUE_SIZE_MAX &&
                 (setting->entries & (setting->entries - 1u)) == 0;
     bool aligned = (setting->descriptors & 15u) == 0 && (setting->avail & 1u) == 0 && (setting->used & 3u) == 0;
-    return size && aligned && setting->function == index / 2u && setting->function < FUNCTION_HOST;
+    return size && aligned && kind && place && setting->function < FUNCTION_HOST;
 }
 
 HLS_INLINE void virtq_set(struct virtq_row *row, const struct queue_setting *setting)
@@ -55,6 +61,7 @@ HLS_INLINE void virtq_set(struct virtq_row *row, const struct queue_setting *set
     row->late_fault = FAULT_NONE;
     row->lines = 0;
     row->indirect = 0;
+    row->writable = 0;
 }
 
 HLS_INLINE void virtq_complete(struct virtq_output *output, const struct virtq_row *row, uint16_t queue, uint8_t kind,
@@ -85,17 +92,17 @@ HLS_INLINE void virtq_queue_set(struct virtq_output *output, struct virtq_row *r
     if (row->phase != VIRTQ_STOPPED) {
         entry->status = STATUS_BUSY;
         virtq_complete(output, row, queue, SEGMENT_COMMAND, entry);
-    } else if (!virtq_setting_good(&setting, entry->index)) {
+    } else if (!virtq_setting_good(&setting, entry)) {
         entry->status = STATUS_BAD_DATA;
         virtq_complete(output, row, queue, SEGMENT_COMMAND, entry);
     } else {
-        row->transmit = (uint8_t)(queue & 1u);
+        row->transmit = entry->target != TARGET_RX;
         virtq_set(row, &setting);
         /* The driver may have filled the ring before: look without waiting for a doorbell. */
         virtq_read_index(output, row, queue);
         virtq_complete(output, row, queue, SEGMENT_SETTING, entry);
         output->segment.address = setting.flags;
-        output->segment.length = setting.mtu;
+        output->segment.length = virtq_is_block(row) ? setting.volume : setting.mtu;
     }
 }
 
@@ -136,7 +143,8 @@ HLS_INLINE void virtq_window_set(struct virtq_output *output, struct virtq_row *
 HLS_INLINE void virtq_command(struct virtq_output *output, struct virtq_row *row, uint16_t queue,
                               struct command_entry *entry)
 {
-    bool own = entry->index < CARD_QUEUES && (entry->index & 1u) == (entry->target == TARGET_TX ? 1u : 0u);
+    bool net = entry->index < CARD_QUEUES && (entry->index & 1u) == (entry->target == TARGET_TX ? 1u : 0u);
+    bool own = entry->target == TARGET_BLK ? entry->index < BLOCK_QUEUES : net;
     entry->status = STATUS_OK;
     if (entry->opcode == COMMAND_WINDOW_SET && entry->index < CARD_FUNCTIONS) {
         virtq_window_set(output, row, entry);
@@ -165,7 +173,7 @@ HLS_INLINE void virtq_stop_step(struct virtq_output *output, struct virtq_row *r
     struct command_entry entry;
     HLS_ZERO(&entry, sizeof entry);
     entry.opcode = COMMAND_QUEUE_STOP;
-    entry.target = row->transmit ? TARGET_TX : TARGET_RX;
+    entry.target = virtq_is_block(row) ? TARGET_BLK : row->transmit ? TARGET_TX : TARGET_RX;
     entry.tag = row->stop_tag;
     entry.index = queue;
     row->stopping = 0;

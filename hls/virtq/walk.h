@@ -142,6 +142,7 @@ HLS_INLINE void virtq_next_chain(struct virtq_output *output, struct virtq_row *
     row->chain_bytes = 0;
     row->chain_descriptors = 0;
     row->chain_segments = 0;
+    row->writable = 0;
     if (head >= row->entries)
         virtq_fault(output, row, FAULT_DESCRIPTOR_INDEX, head);
     else
@@ -206,22 +207,31 @@ HLS_INLINE void virtq_indirect(struct virtq_output *output, struct virtq_row *ro
     virtq_goto(output, row, queue);
 }
 
+/* Of a block queue readable descriptors come before writable ones (2.7.4.2), and the last is writable: it holds the
+ * status (5.2.6). */
+HLS_INLINE bool virtq_direction_good(const struct virtq_row *row, const struct virtq_descriptor *descriptor)
+{
+    bool writable = (descriptor->flags & VIRTQ_WRITE) != 0;
+    bool block = writable || (!row->writable && (descriptor->flags & VIRTQ_NEXT) != 0);
+    return virtq_is_block(row) ? block : writable != (row->transmit != 0);
+}
+
 /* Why a descriptor cannot be used, or FAULT_NONE. */
 HLS_INLINE uint8_t virtq_check(const struct virtq_row *row, const struct virtq_descriptor *descriptor)
 {
-    bool writable = (descriptor->flags & VIRTQ_WRITE) != 0;
-    uint32_t room = VIRTQ_FRAME_MAX - row->chain_bytes;
+    bool block = virtq_is_block(row);
+    uint32_t room = (block ? BLOCK_CHAIN_BYTES : VIRTQ_FRAME_MAX) - row->chain_bytes;
     uint32_t limit = row->transmit && row->entries > TRANSMIT_CHAIN_MAX ? TRANSMIT_CHAIN_MAX : row->entries;
     uint8_t fault = FAULT_NONE;
     if (row->chain_descriptors >= limit)
         fault = FAULT_DESCRIPTOR_LOOP;
-    else if (writable == (row->transmit != 0))
+    else if (!virtq_direction_good(row, descriptor))
         fault = FAULT_DIRECTION;
     else if (descriptor->length == 0 || (row->transmit && descriptor->length > room))
         fault = FAULT_DESCRIPTOR_LENGTH;
     else if ((descriptor->flags & VIRTQ_NEXT) && descriptor->next >= row->table_entries)
         fault = FAULT_DESCRIPTOR_INDEX;
-    else if (!(descriptor->flags & VIRTQ_NEXT) && row->transmit &&
+    else if (!(descriptor->flags & VIRTQ_NEXT) && row->transmit && !block &&
              row->chain_bytes + descriptor->length < sizeof(struct virtio_net_header))
         fault = FAULT_DESCRIPTOR_LENGTH;
     return fault;
@@ -229,13 +239,27 @@ HLS_INLINE uint8_t virtq_check(const struct virtq_row *row, const struct virtq_d
 
 HLS_INLINE void virtq_chain_done(struct virtq_output *output, struct virtq_row *row, uint16_t queue)
 {
-    row->credit -= row->chain_segments;
+    row->credit -= virtq_is_block(row) ? 1 : row->chain_segments;
     row->chain_segments = 0;
     if (row->position == row->event)
         row->armed = 0; /* the driver has passed it */
     row->position++;
     row->batch_next++;
     virtq_next_chain(output, row, queue);
+}
+
+/* What a block queue's segment says besides: chains are walked again when their data is moved. */
+HLS_INLINE void virtq_block_segment(struct virtq_segment *segment, const struct virtq_row *row,
+                                    const struct virtq_descriptor *descriptor)
+{
+    struct segment_table table;
+    HLS_ZERO(&table, sizeof table);
+    table.address = row->table;
+    table.entries = row->table_entries;
+    table.first = (uint16_t)row->current;
+    segment->length = descriptor->length;
+    if (row->chain_segments == 0)
+        HLS_COPY(segment->entry, &table, sizeof table);
 }
 
 /* The descriptor `current`, which is in this line. */
@@ -258,14 +282,19 @@ HLS_INLINE void virtq_descriptor_step(struct virtq_output *output, struct virtq_
     uint32_t length = descriptor.length < VIRTQ_SEGMENT_MAX ? descriptor.length : VIRTQ_SEGMENT_MAX;
     bool follows = row->batch_next + 1u < row->batch_count;
     bool announced = (uint16_t)(row->seen - row->position) > 1u;
+    bool writable = virtq_is_block(row) && (descriptor.flags & VIRTQ_WRITE) != 0;
     uint32_t flags = (row->chain_segments == 0 ? SEGMENT_FIRST : 0u) | (more ? 0u : SEGMENT_LAST) |
-                     (!more && follows ? SEGMENT_MORE : 0u) | (!more && announced ? SEGMENT_ANNOUNCED : 0u);
+                     (!more && follows ? SEGMENT_MORE : 0u) | (!more && announced ? SEGMENT_ANNOUNCED : 0u) |
+                     (writable ? SEGMENT_WRITABLE : 0u);
     virtq_segment_fill(&output->segment, row, queue, SEGMENT_BUFFER, (uint8_t)flags);
     output->segment.address = descriptor.address;
     output->segment.length = length;
     output->segment.number = row->chain_segments;
-    output->segment.chain_length = row->chain_bytes + length;
+    output->segment.chain_length = row->chain_bytes + (virtq_is_block(row) ? descriptor.length : length);
     output->segments = 1;
+    if (virtq_is_block(row))
+        virtq_block_segment(&output->segment, row, &descriptor);
+    row->writable = writable;
     row->chain_descriptors++;
     row->chain_segments++;
     if (row->transmit)

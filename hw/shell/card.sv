@@ -28,13 +28,17 @@ module card #(
     input  logic        lite_rready,
 
     input  logic        doorbell_valid,
+    output logic        doorbell_ready,
     input  logic [31:0] doorbell_page,
+    input  logic [31:0] doorbell_index,
     input  logic [31:0] doorbell_value,
     input  logic [15:0] message_window,  // moderation, in cycles
     output logic        message_valid,
     input  logic        message_ready,
     output logic [15:0] message_data,
     input  logic [31:0] time_ms,
+    input  logic [31:0] time_ns,         // card time, the low half
+    input  logic [31:0] time_tick,       // card time / 1024 ns
 
     output logic [ 63:0] host_araddr,
     output logic [  7:0] host_arlen,
@@ -49,7 +53,7 @@ module card #(
     output logic         host_rready,
     output logic [ 63:0] host_awaddr,
     output logic [  7:0] host_awlen,
-    output logic [  3:0] host_awid,
+    output logic [  4:0] host_awid,
     output logic         host_awvalid,
     input  logic         host_awready,
     output logic [511:0] host_wdata,
@@ -57,7 +61,7 @@ module card #(
     output logic         host_wlast,
     output logic         host_wvalid,
     input  logic         host_wready,
-    input  logic [  3:0] host_bid,
+    input  logic [  4:0] host_bid,
     input  logic [  1:0] host_bresp,
     input  logic         host_bvalid,
     output logic         host_bready,
@@ -108,9 +112,11 @@ module card #(
 );
 
   localparam int CHANNELS = 16;
+  localparam int WRITE_CHANNELS = 24;
+  localparam int TIMERS = 2;
   localparam int PORTS = cipu::CARD_PORTS;
   localparam int MEMORY_PORTS = 4;
-  localparam int INTERRUPT_PORTS = 4;
+  localparam int INTERRUPT_PORTS = 5;
 
   logic quiesce, reset_request, reset_busy, settings_pending;
   // The clock is the platform's business.
@@ -138,11 +144,18 @@ module card #(
   logic receive_valid, receive_ready, transmit_valid, transmit_ready, host_valid, host_ready;
   logic [cipu::DOORBELL_BITS-1:0] receive_data, transmit_data, host_data;
   logic [CHANNELS-1:0] read_request_valid, read_request_ready, read_data_valid, read_data_ready;
-  logic [CHANNELS*cipu::DMA_REQUEST_BITS-1:0] read_request_data, write_request_data;
-  logic [CHANNELS*cipu::BEAT_BITS-1:0] read_data_data, write_data_data;
-  logic [CHANNELS-1:0] write_request_valid, write_request_ready, write_data_valid, write_data_ready;
-  logic [CHANNELS-1:0] write_done_valid, write_done_ready;
-  logic [CHANNELS*cipu::DMA_DONE_BITS-1:0] write_done_data;
+  logic [CHANNELS*cipu::DMA_REQUEST_BITS-1:0] read_request_data;
+  logic [WRITE_CHANNELS*cipu::DMA_REQUEST_BITS-1:0] write_request_data;
+  logic [CHANNELS*cipu::BEAT_BITS-1:0] read_data_data;
+  logic [WRITE_CHANNELS*cipu::BEAT_BITS-1:0] write_data_data;
+  logic [WRITE_CHANNELS-1:0] write_request_valid, write_request_ready, write_data_valid, write_data_ready;
+  logic [WRITE_CHANNELS-1:0] write_done_valid, write_done_ready;
+  logic [WRITE_CHANNELS*cipu::DMA_DONE_BITS-1:0] write_done_data;
+  logic [TIMERS-1:0] wish_valid, wish_ready, tick_valid, tick_ready;
+  logic [TIMERS*cipu::TIMER_REQUEST_BITS-1:0] wish_data;
+  logic [TIMERS*cipu::TIMER_TICK_BITS-1:0] tick_data;
+  logic block_valid, block_ready, nvme_valid, nvme_ready, timers_idle;
+  logic [cipu::DOORBELL_BITS-1:0] block_data, nvme_data;
   logic [MEMORY_PORTS-1:0] lookup_valid, lookup_ready, line_valid, line_ready;
   logic [MEMORY_PORTS*cipu::MEMORY_REQUEST_BITS-1:0] lookup_data;
   logic [MEMORY_PORTS*cipu::MEMORY_LINE_BITS-1:0] line_data;
@@ -228,8 +241,11 @@ module card #(
   doorbells doorbells (
       .clk,
       .rst(core_rst),
+      .time_ns,
       .write_valid(doorbell_valid),
+      .write_ready(doorbell_ready),
       .write_page(doorbell_page),
+      .write_index(doorbell_index),
       .write_value(doorbell_value),
       .hold_host(settings_pending),
       .receive_valid,
@@ -241,7 +257,28 @@ module card #(
       .host_valid,
       .host_ready,
       .host_data,
+      .block_valid,
+      .block_ready,
+      .block_data,
+      .nvme_valid,
+      .nvme_ready,
+      .nvme_data,
       .idle(doorbells_idle)
+  );
+
+  timer #(
+      .TIMERS(TIMERS)
+  ) timers (
+      .clk,
+      .rst(core_rst),
+      .time_tick,
+      .request_valid(wish_valid),
+      .request_ready(wish_ready),
+      .request_data(wish_data),
+      .tick_valid,
+      .tick_ready,
+      .tick_data,
+      .idle(timers_idle)
   );
 
   interrupts #(
@@ -274,6 +311,18 @@ module card #(
       .doorbell_host_valid(host_valid),
       .doorbell_host_ready(host_ready),
       .doorbell_host_data(host_data),
+      .doorbell_block_valid(block_valid),
+      .doorbell_block_ready(block_ready),
+      .doorbell_block_data(block_data),
+      .doorbell_nvme_valid(nvme_valid),
+      .doorbell_nvme_ready(nvme_ready),
+      .doorbell_nvme_data(nvme_data),
+      .timer_request_valid(wish_valid),
+      .timer_request_ready(wish_ready),
+      .timer_request_data(wish_data),
+      .timer_tick_valid(tick_valid),
+      .timer_tick_ready(tick_ready),
+      .timer_tick_data(tick_data),
       .port_rx0_valid(rx_valid[0]),
       .port_rx0_ready(rx_ready[0]),
       .port_rx0_data(rx_data[0+:cipu::BEAT_BITS]),
@@ -293,7 +342,7 @@ module card #(
       .dma_read_data_ready(read_data_ready),
       .dma_read_data_data(read_data_data),
       .dma_write_request_valid(write_request_valid),
-      .dma_write_request_ready(write_request_ready & ~{CHANNELS{quiesce}}),
+      .dma_write_request_ready(write_request_ready & ~{WRITE_CHANNELS{quiesce}}),
       .dma_write_request_data(write_request_data),
       .dma_write_data_valid(write_data_valid),
       .dma_write_data_ready(write_data_ready),
@@ -340,11 +389,12 @@ module card #(
   );
 
   dma_write #(
-      .CHANNELS(CHANNELS)
+      .CHANNELS(WRITE_CHANNELS),
+      .MOVES(16)
   ) writer (
       .clk,
       .rst(core_rst),
-      .request_valid(write_request_valid & ~{CHANNELS{quiesce}}),
+      .request_valid(write_request_valid & ~{WRITE_CHANNELS{quiesce}}),
       .request_ready(write_request_ready),
       .request_data(write_request_data),
       .data_valid(write_data_valid),
@@ -456,7 +506,7 @@ module card #(
     end
   endgenerate
 
-  assign idle = reset_idle && registers_idle && graph_idle && read_idle && write_idle && memory_idle && doorbells_idle &&
+  assign idle = reset_idle && registers_idle && graph_idle && read_idle && write_idle && memory_idle && doorbells_idle && timers_idle &&
       interrupts_idle && (&rx_idle) && (&tx_idle) && monitors_idle;
 
 endmodule

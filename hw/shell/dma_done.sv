@@ -14,6 +14,8 @@ module dma_done #(
     input  logic [                   15:0] burst_function,
     input  logic                           response_valid,  // there is room for each
     input  logic                           response_error,
+    input  logic                           data_error,      // of the packet at hand
+    output logic                           packet_taken,
     output logic                           done_valid,
     input  logic                           done_ready,
     output logic [cipu::DMA_DONE_BITS-1:0] done_data,
@@ -58,11 +60,12 @@ module dma_done #(
   assign complete = waits && (refused || answered);
   assign taken = complete && (!last || done_ready);
   assign done_valid = complete && last;
+  assign packet_taken = taken && last;
   always_comb begin
     done = '0;
     done.tag = tag;
     done.function_ = issuer;
-    done.error = {7'd0, error || refused || answer_error};
+    done.error = {7'd0, error || refused || answer_error || data_error};
   end
   assign done_data = done;
   assign idle = !waits;

@@ -8,7 +8,10 @@
 module dma_write #(
     parameter int CHANNELS = 16,
     parameter int BEATS = 16,  // buffered for a channel: a burst of 512 bytes needs nine
-    parameter int BURSTS = 64  // of a channel, on their way: 0.8 of one in a cycle, at 80 cycles for an answer
+    parameter int BURSTS = 64,  // of a channel, on their way: 0.8 of one in a cycle, at 80 cycles for an answer
+    // The channel whose data comes from memory, CHANNELS = none: an error in a packet's last beat becomes an error of its
+    // done record. Each of its packets is one of the requests, too.
+    parameter int MOVES = CHANNELS
 ) (
     input  logic                                       clk,
     input  logic                                       rst,
@@ -64,6 +67,11 @@ module dma_write #(
   logic [CHANNELS*6-1:0] position;  // first unused byte of the head beat
   logic [CHANNELS-1:0] space;
 
+  // verilator lint_off UNUSEDSIGNAL
+  cipu::beat_t moved;
+  // verilator lint_on UNUSEDSIGNAL
+  assign moved = data_data[(MOVES<CHANNELS?MOVES : 0)*cipu::BEAT_BITS+:cipu::BEAT_BITS];
+
   genvar c;
   generate
     for (c = 0; c < CHANNELS; c++) begin : channel
@@ -111,6 +119,38 @@ module dma_write #(
       assign enough[c] = {here, 6'd0} >= (BEAT + 7)'(reach);
       assign space[c] = held != (BEAT + 1)'(BEATS);
 
+      logic data_error;
+      // verilator lint_off UNUSEDSIGNAL
+      logic packet_taken;
+      // verilator lint_on UNUSEDSIGNAL
+      if (c == MOVES) begin : errors
+        // verilator lint_off UNUSEDSIGNAL
+        logic error_ready;
+        // verilator lint_on UNUSEDSIGNAL
+        logic spoilt, error_valid;
+        assign data_error = error_valid && spoilt;
+        stream_fifo #(
+            .WIDTH(1),
+            .DEPTH(2 * BURSTS)
+        ) packets (
+            .clk,
+            .rst,
+            .in_valid (data_valid[c] && data_ready[c] && moved.meta.last != 0),
+            .in_ready (error_ready),
+            .in_data  (moved.meta.error != 0),
+            .out_valid(error_valid),
+            .out_ready(packet_taken),
+            .out_data (spoilt)
+        );
+`ifdef VERILATOR
+        always_ff @(posedge clk)
+          assert (rst || !data_valid[c] || error_ready)
+          else $error("dma_write: more packets than bursts");
+`endif
+      end else begin : no_errors
+        assign data_error = 1'b0;
+      end
+
       dma_done #(
           .BURSTS(BURSTS)
       ) finish (
@@ -124,6 +164,8 @@ module dma_write #(
           .burst_function(burst_side[c*SIDE+1+:16]),
           .response_valid(bus_bvalid && 32'(bus_bid) == c),
           .response_error(bus_bresp != 2'b00),
+          .data_error,
+          .packet_taken,
           .done_valid(done_valid[c]),
           .done_ready(done_ready[c]),
           .done_data(done_data[c*cipu::DMA_DONE_BITS+:cipu::DMA_DONE_BITS]),

@@ -4,7 +4,7 @@
 // message to the window's end, so there are at most two messages of it in that many cycles; 0 = no moderation. The timer
 // stands while no window is open, so the clock may.
 module interrupts #(
-    parameter int PORTS   = 4,
+    parameter int PORTS   = 5,
     parameter int VECTORS = cipu::CARD_VECTORS
 ) (
     input  logic                                         clk,

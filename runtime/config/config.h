@@ -38,16 +38,35 @@ struct config_route {
     struct config_lines lines;
 };
 
+struct config_disk {
+    struct disk_settings disk;
+    struct config_lines lines;
+};
+
+struct config_volume {
+    struct volume_settings volume;
+    struct config_lines lines;
+};
+
+struct config_controller {
+    struct controller_settings controller;
+    struct config_lines lines;
+};
+
 struct config {
     char card[FIELD_TEXT_BYTES]; /* URI */
     char rpc[SOCKET_PATH_BYTES];
     char metrics[FIELD_TEXT_BYTES]; /* HOST:PORT, [IPV6]:PORT or an absolute path; "" = none */
+    char state[FIELD_TEXT_BYTES];   /* folder for what has to outlive the daemon (reservations); "" = none */
     unsigned flow_idle;             /* seconds; 0 = the default */
     struct config_port *ports;
     struct config_vpc *vpcs;
     struct config_function *functions;
     struct config_route *routes;
-    size_t port_count, vpc_count, function_count, route_count;
+    struct config_disk *disks;
+    struct config_volume *volumes;
+    struct config_controller *controllers;
+    size_t port_count, vpc_count, function_count, route_count, disk_count, volume_count, controller_count;
     struct config_lines lines;
 };
 
@@ -75,5 +94,6 @@ int config_endpoint_parse(const char *text, char host[256], uint16_t *port);
 void config_error(struct config_errors *errors, const char *file, unsigned line, const char *key, const char *format,
                   ...) __attribute__((format(printf, 5, 6)));
 void config_check(const struct config *config, const char *file, struct config_errors *errors);
+void config_check_block(const struct config *config, const char *file, struct config_errors *errors);
 
 #endif

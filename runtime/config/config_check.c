@@ -5,28 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/config/config.h"
+#include "runtime/config/config_check.h"
 #include "runtime/net/address.h"
-
-struct checker {
-    const struct config *config;
-    const char *file;
-    struct config_errors *errors;
-};
-
-static unsigned field_line(const struct config_lines *lines, const struct schema *schema, const char *name)
-{
-    const struct field *field = schema_find(schema, name);
-    unsigned line = field ? lines->fields[field - schema->fields] : 0;
-    return line ? line : lines->item;
-}
-
-#define REPORT(SECTION, INDEX, LINES, SCHEMA, NAME, ...)                                                             \
-    do {                                                                                                             \
-        char report_key[96];                                                                                         \
-        snprintf(report_key, sizeof(report_key), SECTION "[%zu]." NAME, (INDEX));                                    \
-        config_error(checker->errors, checker->file, field_line((LINES), &(SCHEMA), NAME), report_key, __VA_ARGS__); \
-    } while (0)
 
 int config_endpoint_parse(const char *text, char host[256], uint16_t *port)
 {

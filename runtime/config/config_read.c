@@ -18,6 +18,7 @@ static const struct field config_fields[] = {
     {"card", FIELD_TEXT, .required = true, .offset = offsetof(struct config, card)},
     {"rpc", FIELD_SOCKET, .offset = offsetof(struct config, rpc)},
     {"metrics", FIELD_TEXT, .offset = offsetof(struct config, metrics)},
+    {"state", FIELD_SOCKET, .offset = offsetof(struct config, state)},
     {"flow-idle", FIELD_UNSIGNED, .offset = offsetof(struct config, flow_idle), .minimum = 1, .maximum = 86400},
 };
 const struct schema config_schema = {"config", config_fields, sizeof(config_fields) / sizeof(config_fields[0])};
@@ -44,6 +45,9 @@ static const struct section sections[] = {
     SECTION(vpc, vpc_schema, struct config_vpc, 4096),
     SECTION(function, function_schema, struct config_function, CARD_FUNCTIONS - 1),
     SECTION(route, route_schema, struct config_route, 16384),
+    SECTION(disk, disk_schema, struct config_disk, BLOCK_DISKS - 1),
+    SECTION(volume, volume_schema, struct config_volume, BLOCK_VOLUMES - 1),
+    SECTION(controller, controller_schema, struct config_controller, CARD_FUNCTIONS - 1),
 };
 #define SECTIONS (sizeof(sections) / sizeof(sections[0]))
 
@@ -299,7 +303,9 @@ static void read_top(const struct reader *reader, struct config *config)
             key_path(path, NULL, text_of(key));
             schema_names(&config_schema, false, names, sizeof(names));
             config_error(reader->errors, reader->file, line_of(key), path,
-                         "found an unknown key, expected one of: %s, ports, vpcs, functions, routes", names);
+                         "found an unknown key, expected one of: %s, ports, vpcs, functions, routes, disks, volumes, "
+                         "controllers",
+                         names);
         } else {
             read_pair(reader, key, value, NULL, &config_schema, config, &config->lines);
         }
@@ -353,6 +359,7 @@ int config_parse(const char *name, const char *text, size_t bytes, struct config
     read_stream(&parser, name, config, errors);
     yaml_parser_delete(&parser);
     config_check(config, name, errors);
+    config_check_block(config, name, errors);
     if (errors->count) {
         config_free(config);
         return -EINVAL;
@@ -414,5 +421,8 @@ void config_free(struct config *config)
     free(config->vpcs);
     free(config->functions);
     free(config->routes);
+    free(config->disks);
+    free(config->volumes);
+    free(config->controllers);
     free(config);
 }

@@ -43,6 +43,14 @@ void field_expected(const struct field *field, char *text, size_t bytes)
         snprintf(text, bytes, "%s from %llu to %llu", field->power_of_two ? "a power of two" : "an integer",
                  (unsigned long long)field->minimum, (unsigned long long)field->maximum);
         break;
+    case FIELD_COUNT:
+        snprintf(text, bytes, "an integer from %llu to %llu", (unsigned long long)field->minimum,
+                 (unsigned long long)field->maximum);
+        break;
+    case FIELD_SIZE:
+        snprintf(text, bytes, "bytes, at least %llu, such as 512MiB (KiB, MiB, GiB, TiB)",
+                 (unsigned long long)field->minimum);
+        break;
     case FIELD_BOOLEAN:
         snprintf(text, bytes, "true or false");
         break;
@@ -83,6 +91,9 @@ size_t field_bytes(const struct field *field)
     case FIELD_UNSIGNED:
     case FIELD_LEVEL:
         return sizeof(unsigned);
+    case FIELD_COUNT:
+    case FIELD_SIZE:
+        return sizeof(uint64_t);
     case FIELD_BOOLEAN:
     case FIELD_CHOICE:
         return sizeof(bool);
@@ -114,6 +125,39 @@ static bool read_unsigned(const struct field *field, const char *text, unsigned 
         return false;
     *value = (unsigned)number;
     return true;
+}
+
+static const char *const size_suffixes[] = {"", "KiB", "MiB", "GiB", "TiB"};
+#define SIZE_SUFFIXES (sizeof(size_suffixes) / sizeof(size_suffixes[0]))
+
+/* Whole numbers; with a size's suffix if it is one. */
+static bool read_long(const struct field *field, const char *text, uint64_t *value)
+{
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    char *end;
+    unsigned shift = 0;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    while (shift < SIZE_SUFFIXES && strcmp(end, size_suffixes[shift]) != 0)
+        shift++;
+    if (errno || shift == SIZE_SUFFIXES || (shift && field->type != FIELD_SIZE) || number > UINT64_MAX >> 10 * shift)
+        return false;
+    number <<= 10 * shift;
+    if (number < field->minimum || number > field->maximum)
+        return false;
+    *value = number;
+    return true;
+}
+
+void size_format(uint64_t bytes, char text[32])
+{
+    unsigned shift = 0;
+    while (bytes && bytes % 1024 == 0 && shift + 1 < SIZE_SUFFIXES) {
+        bytes /= 1024;
+        shift++;
+    }
+    snprintf(text, 32, "%llu%s", (unsigned long long)bytes, size_suffixes[shift]);
 }
 
 static bool read_choice(const struct field *field, const char *text, unsigned *index)
@@ -173,6 +217,9 @@ static bool read_value(const struct field *field, const char *text, void *value)
     switch (field->type) {
     case FIELD_UNSIGNED:
         return read_unsigned(field, text, value);
+    case FIELD_COUNT:
+    case FIELD_SIZE:
+        return read_long(field, text, value);
     case FIELD_BOOLEAN:
         *(bool *)value = strcmp(text, "true") == 0;
         return *(bool *)value || strcmp(text, "false") == 0;

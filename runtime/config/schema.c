@@ -13,6 +13,12 @@
 static const char *const port_modes[] = {"access", "uplink", NULL};
 static const char *const function_types[] = {"virtio-net", "access", NULL};
 
+static const char *const controller_types[] = {"nvme", "virtio-blk", NULL};
+static const char *const transports[] = {"vfio-user", "vhost-user", NULL};
+
+#define WEIGHT_MAX 1000
+#define RATE_MAX   UINT64_C(1000000000000)
+
 #define AT(structure, member) .offset = offsetof(structure, member)
 
 static const struct field port_fields[] = {
@@ -57,7 +63,52 @@ static const struct field route_fields[] = {
     {"mac", FIELD_MAC, AT(struct net_route, mac), .present_offset = offsetof(struct net_route, has_mac)},
 };
 
+static const struct field disk_fields[] = {
+    {"name", FIELD_NAME, AT(struct disk_settings, name), .required = true},
+    {"path", FIELD_TEXT, AT(struct disk_settings, path), .required = true},
+    {"size", FIELD_SIZE, AT(struct disk_settings, bytes), .minimum = DISK_BYTES_MIN, .maximum = INT64_MAX},
+    {"create", FIELD_BOOLEAN, AT(struct disk_settings, create)},
+};
+
+static const struct field volume_fields[] = {
+    {"name", FIELD_NAME, AT(struct volume_settings, name), .required = true},
+    {"backend", FIELD_TEXT, AT(struct volume_settings, backend), .required = true},
+    {"size", FIELD_SIZE, AT(struct volume_settings, bytes), .minimum = 512, .maximum = INT64_MAX},
+    {"block-size", FIELD_UNSIGNED, AT(struct volume_settings, block_bytes), .power_of_two = true, .minimum = 512,
+     .maximum = 4096},
+    {"read-only", FIELD_BOOLEAN, AT(struct volume_settings, read_only)},
+    {"create", FIELD_BOOLEAN, AT(struct volume_settings, create)},
+    {"iops", FIELD_COUNT, AT(struct volume_settings, limits.operations), .minimum = 1, .maximum = UINT32_MAX},
+    {"bandwidth", FIELD_SIZE, AT(struct volume_settings, limits.bytes), .minimum = 1, .maximum = RATE_MAX},
+    {"iops-burst", FIELD_COUNT, AT(struct volume_settings, limits.operations_burst), .minimum = 1,
+     .maximum = UINT32_MAX},
+    {"bandwidth-burst", FIELD_SIZE, AT(struct volume_settings, limits.bytes_burst), .minimum = 1, .maximum = RATE_MAX},
+    {"weight", FIELD_UNSIGNED, AT(struct volume_settings, limits.weight), .minimum = 1, .maximum = WEIGHT_MAX},
+};
+
+static const struct field controller_fields[] = {
+    {"id", FIELD_UNSIGNED, AT(struct controller_settings, id), .required = true, .maximum = FUNCTION_MAX},
+    {"name", FIELD_NAME, AT(struct controller_settings, name), .required = true},
+    {"type", FIELD_LEVEL, AT(struct controller_settings, type), .required = true, .choices = controller_types},
+    {"transport", FIELD_CHOICE, AT(struct controller_settings, vhost_user), .choices = transports},
+    {"socket", FIELD_SOCKET, AT(struct controller_settings, socket), .required = true},
+    {"volumes", FIELD_NAME, AT(struct controller_settings, volumes), .list = CONTROLLER_VOLUMES,
+     .count_offset = offsetof(struct controller_settings, volume_count)},
+    {"subsystem", FIELD_TEXT, AT(struct controller_settings, subsystem)},
+    {"queues", FIELD_UNSIGNED, AT(struct controller_settings, queues), .minimum = 1, .maximum = CONTROLLER_QUEUES_MAX},
+    {"serial", FIELD_TEXT, AT(struct controller_settings, serial)},
+};
+
+_Static_assert(CONTROLLER_VOLUMES == BLOCK_NAMESPACES && CONTROLLER_QUEUES_MAX == BLOCK_CONTROLLER_QUEUES - 1,
+               "what the card knows of a controller");
+_Static_assert(VOLUME_NAME_BYTES == NET_NAME_BYTES && VOLUME_BACKEND_BYTES == FIELD_TEXT_BYTES &&
+                   DISK_PATH_BYTES == FIELD_TEXT_BYTES,
+               "read as names and texts");
+
 const struct schema port_schema = {"port", port_fields, COUNT(port_fields)};
 const struct schema vpc_schema = {"vpc", vpc_fields, COUNT(vpc_fields)};
 const struct schema function_schema = {"function", function_fields, COUNT(function_fields)};
 const struct schema route_schema = {"route", route_fields, COUNT(route_fields)};
+const struct schema disk_schema = {"disk", disk_fields, COUNT(disk_fields)};
+const struct schema volume_schema = {"volume", volume_fields, COUNT(volume_fields)};
+const struct schema controller_schema = {"controller", controller_fields, COUNT(controller_fields)};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What ports, VPCs, functions and routes are described by: one table of fields each, used to read them from the
- * configuration file, to read them from the parameters of a remote procedure call, and to write them as JSON.
+ * What ports, VPCs, functions, routes, disks, volumes and controllers are described by: one table of fields each, used
+ * to read them from the configuration file, to read them from the parameters of a remote procedure call, and to write
+ * them as JSON.
  *
  * Threads: all functions are pure. Errors: negative errno; `error` receives "found ..., expected ...".
  */
@@ -14,6 +15,8 @@
 #include <stdint.h>
 
 #include "driver/card.h"
+#include "runtime/block/disk.h"
+#include "runtime/block/volume.h"
 #include "runtime/net/net.h"
 
 #define SOCKET_PATH_BYTES 108 /* sun_path of unix(7), with its zero */
@@ -21,6 +24,8 @@
 
 enum field_type {
     FIELD_UNSIGNED,  /* unsigned */
+    FIELD_COUNT,     /* uint64_t */
+    FIELD_SIZE,      /* uint64_t; bytes, in text with KiB, MiB, GiB, TiB */
     FIELD_BOOLEAN,   /* bool; true, false */
     FIELD_CHOICE,    /* bool; the first or the second word of `choices` */
     FIELD_LEVEL,     /* unsigned; index of the word in `choices` */
@@ -63,10 +68,37 @@ struct function_settings {
     unsigned queue_size;            /* 0 = the device's default */
 };
 
-extern const struct schema port_schema;     /* struct net_port */
-extern const struct schema vpc_schema;      /* struct net_vpc */
-extern const struct schema function_schema; /* struct function_settings */
-extern const struct schema route_schema;    /* struct net_route */
+enum controller_type { CONTROLLER_NVME, CONTROLLER_VIRTIO_BLK };
+
+#define CONTROLLER_VOLUMES    16  /* BLOCK_NAMESPACES */
+#define CONTROLLER_QUEUES_MAX 31  /* BLOCK_CONTROLLER_QUEUES without the admin queue */
+#define SERIAL_BYTES          20  /* NVM Express Base 2.0c figure 275; VIRTIO 1.2, 5.2.6 */
+#define NQN_BYTES             223 /* NVM Express Base 2.0c, 4.5 */
+
+/* A function of the card that is a disk controller: its id is of the same numbers as those of `functions`. */
+struct controller_settings {
+    unsigned id;
+    char name[NET_NAME_BYTES];
+    unsigned type;   /* enum controller_type */
+    bool vhost_user; /* the transport; else vfio-user */
+    char socket[SOCKET_PATH_BYTES];
+    char volumes[CONTROLLER_VOLUMES][NET_NAME_BYTES]; /* namespace 1, 2, ... */
+    unsigned volume_count;
+    char subsystem[FIELD_TEXT_BYTES]; /* NVMe Qualified Name; "" = one of its own */
+    unsigned queues;                  /* 0 = the device's default */
+    char serial[FIELD_TEXT_BYTES];    /* "" = made of the name */
+};
+
+extern const struct schema port_schema;       /* struct net_port */
+extern const struct schema vpc_schema;        /* struct net_vpc */
+extern const struct schema function_schema;   /* struct function_settings */
+extern const struct schema route_schema;      /* struct net_route */
+extern const struct schema disk_schema;       /* struct disk_settings */
+extern const struct schema volume_schema;     /* struct volume_settings */
+extern const struct schema controller_schema; /* struct controller_settings */
+
+/* "4GiB", or the number alone. */
+void size_format(uint64_t bytes, char text[32]);
 
 /* NULL if there is none. `-` and `_` in names are the same. */
 const struct field *schema_find(const struct schema *schema, const char *name);

@@ -50,6 +50,11 @@ static json_t *encode_value(const struct field *field, const void *value)
         unsigned number = *(const unsigned *)value;
         return number || field->minimum == 0 ? json_integer(number) : NULL;
     }
+    case FIELD_COUNT:
+    case FIELD_SIZE: {
+        uint64_t number = *(const uint64_t *)value;
+        return number || field->minimum == 0 ? json_integer((json_int_t)number) : NULL;
+    }
     case FIELD_BOOLEAN:
         return json_boolean(*(const bool *)value);
     case FIELD_CHOICE:
@@ -113,7 +118,8 @@ static int decode_value(const struct field *field, const json_t *value, void *it
 {
     char number[24];
     const char *text = json_string_value(value);
-    if (field->type == FIELD_UNSIGNED) {
+    bool integer = field->type == FIELD_UNSIGNED || field->type == FIELD_COUNT;
+    if (integer || (field->type == FIELD_SIZE && json_is_integer(value))) {
         text = json_is_integer(value) ? number : NULL;
         snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
     } else if (field->type == FIELD_BOOLEAN) {
@@ -123,8 +129,9 @@ static int decode_value(const struct field *field, const json_t *value, void *it
         return field_read(field, text, item, error);
     char expected[192];
     field_expected(field, expected, sizeof(expected));
-    return cipu_fail(error, -EINVAL, "found %s, expected %s%s", found_type(value),
-                     field->type == FIELD_UNSIGNED || field->type == FIELD_BOOLEAN ? "" : "a string: ", expected);
+    return cipu_fail(
+        error, -EINVAL, "found %s, expected %s%s", found_type(value),
+        integer || field->type == FIELD_BOOLEAN || field->type == FIELD_SIZE ? "" : "a string: ", expected);
 }
 
 static int decode_field(const struct field *field, const json_t *value, void *item, struct cipu_error *error)

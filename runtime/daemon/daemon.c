@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/daemon/controllers.h"
 #include "runtime/daemon/log.h"
+#include "runtime/daemon/volumes.h"
 
 static int add_ports(struct daemon *daemon, const struct config *config, struct cipu_error *error)
 {
@@ -15,15 +17,33 @@ static int add_ports(struct daemon *daemon, const struct config *config, struct 
     return result;
 }
 
+/* After a daemon was killed the kernel may hold its files for a moment longer. */
+static int add_volume(struct daemon *daemon, const struct volume_settings *settings, struct cipu_error *error)
+{
+    const struct timespec pause = {0, 50000000};
+    int result = daemon_volume_add(daemon, settings, ORIGIN_FILE, error);
+    for (unsigned tries = 0; result == -EBUSY && tries < 60; tries++) {
+        nanosleep(&pause, NULL);
+        result = daemon_volume_add(daemon, settings, ORIGIN_FILE, error);
+    }
+    return result;
+}
+
 static int add_objects(struct daemon *daemon, const struct config *config, struct cipu_error *error)
 {
     int result = add_ports(daemon, config, error);
+    for (size_t i = 0; i < config->disk_count && result == 0; i++)
+        result = daemon_disk_add(daemon, &config->disks[i].disk, ORIGIN_FILE, error);
+    for (size_t i = 0; i < config->volume_count && result == 0; i++)
+        result = add_volume(daemon, &config->volumes[i].volume, error);
     for (size_t i = 0; i < config->vpc_count && result == 0; i++)
         result = daemon_vpc_add(daemon, &config->vpcs[i].vpc, ORIGIN_FILE, error);
     for (size_t i = 0; i < config->route_count && result == 0; i++)
         result = daemon_route_add(daemon, &config->routes[i].route, ORIGIN_FILE, error);
     for (size_t i = 0; i < config->function_count && result == 0; i++)
         result = daemon_function_add(daemon, &config->functions[i].function, ORIGIN_FILE, error);
+    for (size_t i = 0; i < config->controller_count && result == 0; i++)
+        result = daemon_controller_add(daemon, &config->controllers[i].controller, ORIGIN_FILE, error);
     return result;
 }
 
@@ -65,6 +85,8 @@ void daemon_close(struct daemon *daemon)
     for (unsigned i = 0; i < CARD_FUNCTIONS; i++)
         if (daemon->functions[i])
             daemon_function_remove(daemon, i, NULL);
+    daemon_controllers_close(daemon);
+    daemon_volumes_close(daemon);
     if (daemon->net)
         net_destroy(daemon->net);
     if (daemon->host)

@@ -20,6 +20,11 @@
 #include "runtime/frontend/vfio_user_server.h"
 
 struct capture;
+struct block_engine;  /* runtime/block/engine.h */
+struct volume_record; /* runtime/daemon/volumes.h, as is the next */
+struct disk_record;
+struct controller; /* runtime/daemon/controllers.h, as is the next */
+struct subsystem;
 
 /* Whether an object is the configuration file's: a reload changes or removes only those. */
 enum origin { ORIGIN_FILE, ORIGIN_CALL };
@@ -59,12 +64,19 @@ struct daemon {
 
     pthread_mutex_t functions_lock; /* changes of the table against events of the card */
     struct function *functions[CARD_FUNCTIONS];
+    struct controller *controllers[CARD_FUNCTIONS]; /* by function, as the others */
     atomic_uint_fast64_t events;
 
     struct vpc_record *vpcs;
     size_t vpc_count;
     struct route_record *routes;
     size_t route_count;
+
+    struct block_engine *block; /* NULL: nothing needed it yet */
+    struct volume_record *volumes;
+    struct disk_record *disks;
+    size_t volume_count, disk_count;
+    struct subsystem *subsystems;
 
     struct capture *capture; /* NULL: none runs */
 };

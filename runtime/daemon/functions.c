@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/daemon/daemon.h"
+#include "runtime/daemon/controllers.h"
 #include "runtime/daemon/log.h"
 
 static bool has_access_port(void *context, const struct net_port *port)
@@ -212,5 +212,8 @@ void daemon_card_event(void *context, const struct event_entry *event)
     } else if (function && event->kind == EVENT_PACKET_DROPPED) {
         atomic_fetch_add(&function->packet_drops, 1);
     }
+    struct controller *controller = event->function < CARD_FUNCTIONS ? daemon->controllers[event->function] : NULL;
+    if (controller)
+        controller_card_event(controller, event);
     pthread_mutex_unlock(&daemon->functions_lock);
 }

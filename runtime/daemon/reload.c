@@ -7,13 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/daemon/daemon.h"
 #include "runtime/daemon/log.h"
+#include "runtime/daemon/reload.h"
 #include "runtime/net/address.h"
-
-struct changes {
-    unsigned applied, refused;
-};
 
 static void refused(struct changes *changes, const char *what, const char *name, const struct cipu_error *error)
 {
@@ -21,7 +17,7 @@ static void refused(struct changes *changes, const char *what, const char *name,
     log_error("the reload could not apply a change", "object=%s\tname=%s\terror=%s", what, name, error->text);
 }
 
-static void count(struct changes *changes, int result, const char *what, const char *name,
+void reload_count(struct changes *changes, int result, const char *what, const char *name,
                   const struct cipu_error *error)
 {
     if (result < 0)
@@ -157,7 +153,7 @@ static void remove_routes(struct daemon *daemon, const struct config *config, st
     struct net_route *routes = leaving_routes(daemon, config, &leaving);
     for (size_t i = 0; i < leaving; i++) {
         int result = daemon_route_remove(daemon, routes[i].vpc, &routes[i].prefix, &error);
-        count(changes, result, "route", routes[i].vpc, &error);
+        reload_count(changes, result, "route", routes[i].vpc, &error);
     }
     free(routes);
 }
@@ -178,7 +174,7 @@ static void remove_functions(struct daemon *daemon, const struct config *config,
             char name[NET_NAME_BYTES];
             memcpy(name, function->settings.net.name, sizeof(name));
             int result = daemon_function_remove(daemon, i, &error);
-            count(changes, result, "function", name, &error);
+            reload_count(changes, result, "function", name, &error);
         } else if (net_function_remove(daemon->net, i, &error) < 0) {
             refused(changes, "function", function->settings.net.name, &error);
         } else {
@@ -194,13 +190,13 @@ static void change_vpcs(struct daemon *daemon, const struct config *config, stru
         char name[NET_NAME_BYTES];
         memcpy(name, daemon->vpcs[i].vpc.name, sizeof(name));
         if (!vpc_stays(&daemon->vpcs[i], config))
-            count(changes, daemon_vpc_remove(daemon, name, &error), "vpc", name, &error);
+            reload_count(changes, daemon_vpc_remove(daemon, name, &error), "vpc", name, &error);
     }
     for (size_t i = 0; i < config->vpc_count; i++) {
         const struct net_vpc *wanted = &config->vpcs[i].vpc;
         const struct net_vpc *there = daemon_vpc_by_name(daemon, wanted->name);
         if (!there || !schema_equal(&vpc_schema, wanted, there))
-            count(changes, daemon_vpc_add(daemon, wanted, ORIGIN_FILE, &error), "vpc", wanted->name, &error);
+            reload_count(changes, daemon_vpc_add(daemon, wanted, ORIGIN_FILE, &error), "vpc", wanted->name, &error);
     }
 }
 
@@ -230,7 +226,7 @@ static void add_functions(struct daemon *daemon, const struct config *config, st
             continue;
         int result = function && !function->joined ? rejoin(daemon, function, wanted, &error)
                                                    : daemon_function_add(daemon, wanted, ORIGIN_FILE, &error);
-        count(changes, result, "function", wanted->net.name, &error);
+        reload_count(changes, result, "function", wanted->net.name, &error);
     }
 }
 
@@ -248,7 +244,7 @@ static void add_routes(struct daemon *daemon, const struct config *config, struc
     for (size_t i = 0; sorted && i < config->route_count; i++) {
         const struct net_route *wanted = &config->routes[i].route;
         if (!route_among(sorted, there_count, wanted))
-            count(changes, daemon_route_add(daemon, wanted, ORIGIN_FILE, &error), "route", wanted->vpc, &error);
+            reload_count(changes, daemon_route_add(daemon, wanted, ORIGIN_FILE, &error), "route", wanted->vpc, &error);
     }
     free(sorted);
     free(there);
@@ -276,6 +272,10 @@ int daemon_reload(struct daemon *daemon)
     }
     remove_routes(daemon, config, &changes);
     remove_functions(daemon, config, &changes);
+    reload_remove_controllers(daemon, config, &changes);
+    reload_remove_volumes(daemon, config, &changes);
+    reload_add_volumes(daemon, config, &changes);
+    reload_add_controllers(daemon, config, &changes);
     change_vpcs(daemon, config, &changes);
     add_functions(daemon, config, &changes);
     add_routes(daemon, config, &changes);

@@ -10,6 +10,9 @@
 /* A new object, or NULL without memory. Reads the card's counters by commands; those it cannot read are left out. */
 json_t *daemon_statistics(struct daemon *daemon);
 
+/* statistics_volumes.c: what each volume did. */
+json_t *daemon_volume_statistics(struct daemon *daemon);
+
 /* {"packets": ..., "bytes": ...} of enum statistic `index`, or NULL. */
 json_t *daemon_counter(struct daemon *daemon, unsigned index);
 

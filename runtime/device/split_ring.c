@@ -113,6 +113,12 @@ int split_ring_take(struct split_ring *ring, struct split_chain *chain)
     return 1;
 }
 
+int split_ring_chain(struct split_ring *ring, uint16_t head, struct split_chain *chain)
+{
+    int result = walk(ring, head, chain);
+    return result ? result : 1;
+}
+
 void split_ring_untake(struct split_ring *ring)
 {
     ring->next_avail--;

@@ -44,6 +44,9 @@ int split_ring_take(struct split_ring *ring, struct split_chain *chain);
 /* The last one taken was not used: it will be taken again. */
 void split_ring_untake(struct split_ring *ring);
 
+/* The chain that begins at `head`, wherever it is in the avail ring. As split_ring_take, but never 0. */
+int split_ring_chain(struct split_ring *ring, uint16_t head, struct split_chain *chain);
+
 /* Asks for a notification of the next chain that the driver adds. 1 when there are chains not taken, 0, or a negative
  * errno. */
 int split_ring_arm(struct split_ring *ring);

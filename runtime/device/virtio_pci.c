@@ -2,11 +2,8 @@
 #include "runtime/device/virtio_pci.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "driver/signaller.h"
 
 #define VIRTIO_VENDOR     0x1af4u
 #define CAPABILITY_VENDOR 0x09u
@@ -62,11 +59,10 @@ static void build_config(struct virtio_pci *pci, const struct virtio_pci_setting
                                           .class_code = settings->class_code};
     pci_config_init(&pci->config, &identity);
     pci_config_add_bar(&pci->config, 0, VIRTIO_PCI_BAR_BYTES, false);
-    pci_config_add_bar(&pci->config, VIRTIO_PCI_MSIX_BAR, VIRTIO_PCI_MSIX_BYTES, false);
+    pci_config_add_bar(&pci->config, VIRTIO_PCI_MSIX_BAR, MSIX_BAR_BYTES, false);
     pci_config_add_express(&pci->config);
     pci_config_add_power_management(&pci->config);
-    pci_config_add_msix(&pci->config, settings->vectors, VIRTIO_PCI_MSIX_BAR, VIRTIO_PCI_MSIX_TABLE,
-                        VIRTIO_PCI_MSIX_PENDING);
+    pci_config_add_msix(&pci->config, settings->vectors, VIRTIO_PCI_MSIX_BAR, MSIX_TABLE, MSIX_PENDING);
     add_structure(pci, STRUCTURE_COMMON, VIRTIO_PCI_COMMON, VIRTIO_PCI_COMMON_BYTES, 0);
     add_structure(pci, STRUCTURE_NOTIFY, VIRTIO_PCI_NOTIFY, settings->queues * VIRTIO_PCI_NOTIFY_STRIDE,
                   VIRTIO_PCI_NOTIFY_STRIDE);
@@ -83,40 +79,20 @@ int virtio_pci_init(struct virtio_pci *pci, const struct virtio_pci_settings *se
     pci->device = device;
     pci->offered = settings->features;
     pci->queue_count = settings->queues;
-    pci->vectors = settings->vectors;
     pci->queue_entries_max = settings->queue_entries_max;
     pci->device_config_bytes = settings->config_bytes;
     pci->config_vector = VIRTIO_PCI_NO_VECTOR;
     pci->doorbell_fd = -1;
-    for (unsigned i = 0; i < VIRTIO_PCI_VECTORS; i++) {
-        pci->irq_fds[i] = -1;
-        pci->msix_table[16 * i + 12] = 1; /* masked */
-    }
     for (unsigned i = 0; i < pci->queue_count; i++)
         pci->queues[i] = (struct virtio_pci_queue){.entries = pci->queue_entries_max, .vector = VIRTIO_PCI_NO_VECTOR};
     pthread_mutex_init(&pci->lock, NULL);
-    pthread_mutex_init(&pci->irq_lock, NULL);
     build_config(pci, settings);
-    return signaller_open(&pci->irq_signaller);
-}
-
-static void close_vectors(struct virtio_pci *pci)
-{
-    pthread_mutex_lock(&pci->irq_lock);
-    for (unsigned i = 0; i < VIRTIO_PCI_VECTORS; i++) {
-        if (pci->irq_fds[i] >= 0)
-            close(pci->irq_fds[i]);
-        pci->irq_fds[i] = -1;
-        pci->irq_pending[i] = false;
-    }
-    pthread_mutex_unlock(&pci->irq_lock);
+    return msix_init(&pci->msix, settings->vectors);
 }
 
 void virtio_pci_free(struct virtio_pci *pci)
 {
-    close_vectors(pci);
-    signaller_close(pci->irq_signaller);
-    pthread_mutex_destroy(&pci->irq_lock);
+    msix_free(&pci->msix);
     pthread_mutex_destroy(&pci->lock);
 }
 
@@ -126,7 +102,7 @@ void virtio_pci_region_info(struct virtio_pci *pci, unsigned region, struct devi
     if (region == 0)
         info->size = VIRTIO_PCI_BAR_BYTES;
     else if (region == VIRTIO_PCI_MSIX_BAR)
-        info->size = VIRTIO_PCI_MSIX_BYTES;
+        info->size = MSIX_BAR_BYTES;
     else if (region == DEVICE_REGION_CONFIG)
         info->size = PCI_CONFIG_BYTES;
     info->readable = info->writable = info->size > 0;
@@ -140,7 +116,7 @@ void virtio_pci_region_info(struct virtio_pci *pci, unsigned region, struct devi
 
 unsigned virtio_pci_irq_count(const struct virtio_pci *pci, unsigned irq)
 {
-    return irq == DEVICE_IRQ_MSIX ? pci->vectors : 0;
+    return irq == DEVICE_IRQ_MSIX ? pci->msix.vectors : 0;
 }
 
 static int read_device_config(struct virtio_pci *pci, uint64_t offset, void *data, size_t bytes)
@@ -182,27 +158,12 @@ static int write_bar(struct virtio_pci *pci, uint64_t offset, const void *data, 
     memcpy(&value, data, bytes);
     if (offset >= VIRTIO_PCI_COMMON && offset < VIRTIO_PCI_COMMON + VIRTIO_PCI_COMMON_BYTES)
         return virtio_pci_common_write(pci, offset - VIRTIO_PCI_COMMON, value, bytes);
-    /* The device's configuration has no field that a driver of this version may write. */
-    return offset >= VIRTIO_PCI_DEVICE ? 0 : -EINVAL;
-}
-
-static int read_msix(struct virtio_pci *pci, uint64_t offset, void *data, size_t bytes)
-{
-    uint8_t bar[VIRTIO_PCI_MSIX_BYTES] = {0};
-    memcpy(bar + VIRTIO_PCI_MSIX_TABLE, pci->msix_table, 16u * pci->vectors);
-    pthread_mutex_lock(&pci->irq_lock);
-    for (unsigned i = 0; i < pci->vectors; i++)
-        if (pci->irq_pending[i])
-            bar[VIRTIO_PCI_MSIX_PENDING + i / 8] |= (uint8_t)(1u << i % 8);
-    pthread_mutex_unlock(&pci->irq_lock);
-    memcpy(data, bar + offset, bytes);
+    if (offset < VIRTIO_PCI_DEVICE)
+        return -EINVAL;
+    offset -= VIRTIO_PCI_DEVICE;
+    if (pci->ops->config_write && offset < pci->device_config_bytes && bytes <= pci->device_config_bytes - offset)
+        pci->ops->config_write(pci->device, offset, data, bytes);
     return 0;
-}
-
-static void write_msix(struct virtio_pci *pci, uint64_t offset, const uint8_t *data, size_t bytes)
-{
-    for (size_t i = 0; i < bytes && offset + i < 16u * pci->vectors; i++)
-        pci->msix_table[offset + i] = data[i];
 }
 
 /* The window's data field stands for an access to the BAR that its other fields describe. */
@@ -218,7 +179,7 @@ static bool window_access(const struct virtio_pci *pci, uint64_t offset, size_t 
     *region = capability[WINDOW_BAR];
     *target = at;
     *length = size;
-    uint64_t end = *region == 0 ? VIRTIO_PCI_BAR_BYTES : *region == VIRTIO_PCI_MSIX_BAR ? VIRTIO_PCI_MSIX_BYTES : 0;
+    uint64_t end = *region == 0 ? VIRTIO_PCI_BAR_BYTES : *region == VIRTIO_PCI_MSIX_BAR ? MSIX_BAR_BYTES : 0;
     return (size == 1 || size == 2 || size == 4) && size <= bytes && at % size == 0 && (uint64_t)at + size <= end;
 }
 
@@ -231,7 +192,8 @@ static int read_region(struct virtio_pci *pci, unsigned region, uint64_t offset,
     case 0:
         return read_bar(pci, offset, data, bytes);
     case VIRTIO_PCI_MSIX_BAR:
-        return read_msix(pci, offset, data, bytes);
+        msix_read(&pci->msix, offset, data, bytes);
+        return 0;
     case DEVICE_REGION_CONFIG:
         if (window_access(pci, offset, bytes, &target_region, &target, &length))
             (void)read_region(pci, target_region, target, pci->config.bytes + offset, length);
@@ -255,10 +217,7 @@ static void reset_function(struct virtio_pci *pci)
     virtio_pci_common_reset(pci);
     pci_config_reset(&pci->config);
     pci->ops->update(pci->device);
-    for (unsigned i = 0; i < VIRTIO_PCI_VECTORS; i++) {
-        memset(pci->msix_table + 16 * i, 0, 16);
-        pci->msix_table[16 * i + 12] = 1;
-    }
+    msix_reset_table(&pci->msix);
 }
 
 static int write_region(struct virtio_pci *pci, unsigned region, uint64_t offset, const void *data, size_t bytes)
@@ -267,7 +226,7 @@ static int write_region(struct virtio_pci *pci, unsigned region, uint64_t offset
     case 0:
         return write_bar(pci, offset, data, bytes);
     case VIRTIO_PCI_MSIX_BAR:
-        write_msix(pci, offset, data, bytes);
+        msix_write(&pci->msix, offset, data, bytes);
         return 0;
     case DEVICE_REGION_CONFIG:
         pci_config_write(&pci->config, offset, data, bytes);
@@ -298,51 +257,29 @@ int virtio_pci_region_write(struct virtio_pci *pci, unsigned region, uint64_t of
     return result;
 }
 
-/* Interrupts raised while a vector had no eventfd are delivered with the one that comes. */
 int virtio_pci_irq_set(struct virtio_pci *pci, unsigned irq, unsigned vector, int fd)
 {
-    if (irq != DEVICE_IRQ_MSIX || vector >= pci->vectors)
+    int old = -1;
+    if (irq != DEVICE_IRQ_MSIX || vector >= pci->msix.vectors)
         return -EINVAL;
-    int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (fd >= 0 && copy < 0)
-        return -errno;
     pthread_mutex_lock(&pci->lock);
-    pthread_mutex_lock(&pci->irq_lock);
-    int old = pci->irq_fds[vector];
-    pci->irq_fds[vector] = copy;
-    if (copy >= 0 && pci->irq_pending[vector]) {
-        pci->irq_pending[vector] = false;
-        signaller_add(pci->irq_signaller, copy);
-        signaller_flush(pci->irq_signaller);
-    }
-    pthread_mutex_unlock(&pci->irq_lock);
-    pci->ops->vector_changed(pci->device, vector);
+    int result = msix_connect(&pci->msix, vector, fd, &old);
+    if (!result)
+        pci->ops->vector_changed(pci->device, vector);
     if (old >= 0)
         close(old);
     pthread_mutex_unlock(&pci->lock);
-    return 0;
+    return result;
 }
 
 void virtio_pci_interrupt(struct virtio_pci *pci, uint16_t vector)
 {
-    if (vector >= pci->vectors)
-        return;
-    pthread_mutex_lock(&pci->irq_lock);
-    if (pci->irq_fds[vector] >= 0) {
-        signaller_add(pci->irq_signaller, pci->irq_fds[vector]);
-        signaller_flush(pci->irq_signaller);
-    } else {
-        pci->irq_pending[vector] = true;
-    }
-    pthread_mutex_unlock(&pci->irq_lock);
+    msix_raise(&pci->msix, vector);
 }
 
 int virtio_pci_vector_fd(struct virtio_pci *pci, uint16_t vector)
 {
-    pthread_mutex_lock(&pci->irq_lock);
-    int fd = vector < pci->vectors ? pci->irq_fds[vector] : -1;
-    pthread_mutex_unlock(&pci->irq_lock);
-    return fd;
+    return msix_fd(&pci->msix, vector);
 }
 
 void virtio_pci_config_changed(struct virtio_pci *pci)
@@ -374,8 +311,8 @@ void virtio_pci_disconnected(struct virtio_pci *pci)
 {
     virtio_pci_reset(pci);
     pthread_mutex_lock(&pci->lock);
-    close_vectors(pci);
-    for (unsigned i = 0; i < pci->vectors; i++)
+    msix_disconnect_all(&pci->msix);
+    for (unsigned i = 0; i < pci->msix.vectors; i++)
         pci->ops->vector_changed(pci->device, i);
     pthread_mutex_unlock(&pci->lock);
 }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "runtime/device/device.h"
+#include "runtime/device/msix.h"
 #include "runtime/device/pci_config.h"
 
 /* BAR 0: one page a queue for notifications, then the structures; BAR 4: MSI-X. */
@@ -25,10 +26,6 @@
 #define VIRTIO_PCI_DEVICE        0xa000u
 #define VIRTIO_PCI_BAR_BYTES     0x10000u
 #define VIRTIO_PCI_MSIX_BAR      4u
-#define VIRTIO_PCI_MSIX_TABLE    0x000u
-#define VIRTIO_PCI_MSIX_PENDING  0x800u
-#define VIRTIO_PCI_MSIX_BYTES    0x1000u
-#define VIRTIO_PCI_VECTORS       16u
 #define VIRTIO_PCI_NO_VECTOR     0xffffu
 
 enum virtio_status {
@@ -78,6 +75,8 @@ struct virtio_pci_queue {
 struct virtio_pci_ops {
     bool (*features_ok)(void *device, uint64_t features);
     void (*config)(void *device, uint8_t *bytes, size_t size); /* the device-specific configuration, as it reads now */
+    /* The driver writes to it; NULL = there is nothing that it may write. Within the structure. */
+    void (*config_write)(void *device, size_t offset, const void *data, size_t bytes);
     /* Whether queues run follows from status, bus mastering and enabled: called after any of them changed. */
     void (*update)(void *device);
     void (*queue_stop)(void *device, unsigned queue); /* and forget its position; the guest takes its memory back */
@@ -85,8 +84,6 @@ struct virtio_pci_ops {
     void (*reset)(void *device); /* all queues stop, state is as new */
     void (*notify)(void *device, unsigned queue);
 };
-
-struct signaller;
 
 struct virtio_pci {
     const struct virtio_pci_ops *ops;
@@ -99,16 +96,12 @@ struct virtio_pci {
     uint8_t status, generation, isr;
     uint16_t config_vector;
     uint16_t queue_select;
-    unsigned queue_count, vectors;
+    unsigned queue_count;
     uint32_t queue_entries_max;
     size_t device_config_bytes;
     struct virtio_pci_queue queues[VIRTIO_PCI_QUEUES];
 
-    uint8_t msix_table[16 * VIRTIO_PCI_VECTORS];
-    pthread_mutex_t irq_lock; /* the three below; innermost */
-    struct signaller *irq_signaller;
-    int irq_fds[VIRTIO_PCI_VECTORS];
-    bool irq_pending[VIRTIO_PCI_VECTORS];
+    struct msix msix;
 
     /* Notification pages that the client may map: fd = -1 for none. */
     int doorbell_fd;

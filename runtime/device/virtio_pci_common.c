@@ -85,7 +85,7 @@ static void reset_queue(struct virtio_pci *pci, struct virtio_pci_queue *queue)
 
 static uint16_t checked_vector(const struct virtio_pci *pci, uint64_t vector)
 {
-    return vector < pci->vectors ? (uint16_t)vector : VIRTIO_PCI_NO_VECTOR;
+    return vector < pci->msix.vectors ? (uint16_t)vector : VIRTIO_PCI_NO_VECTOR;
 }
 
 static void write_queue_vector(struct virtio_pci *pci, struct virtio_pci_queue *queue, uint64_t value)

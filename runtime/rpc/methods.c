@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/rpc/methods.h"
 
+#include "runtime/rpc/methods_controller.h"
+#include "runtime/rpc/methods_volume.h"
+
 static int methods_get(struct rpc_call *call);
 
 static const struct rpc_method methods[] = {
@@ -24,6 +27,31 @@ static const struct rpc_method methods[] = {
     {"flow_list", "Flows in the card, with counters", &flow_list_schema, sizeof(struct flow_selector), rpc_flow_list},
     {"flow_flush", "Removes flows, which the slow path decides anew", &vpc_filter_schema, sizeof(struct vpc_selector),
      rpc_flow_flush},
+    {"disk_list", "Disks and what they are cut into", NULL, 0, rpc_disk_list},
+    {"volume_create", "Opens a volume, or makes it", &volume_schema, sizeof(struct volume_settings), rpc_volume_create},
+    {"volume_delete", "Closes a volume that nothing uses, and with destroy removes it from its disk",
+     &volume_delete_schema, sizeof(struct volume_selector), rpc_volume_delete},
+    {"volume_list", "All volumes", NULL, 0, rpc_volume_list},
+    {"volume_resize", "Grows a volume", &volume_resize_schema, sizeof(struct volume_selector), rpc_volume_resize},
+    {"volume_set_qos", "Changes a volume's limits; 0 takes one away", &volume_qos_schema, sizeof(struct volume_qos),
+     rpc_volume_set_qos},
+    {"volume_latency", "Where the time of a volume's reads and writes went", &volume_name_schema,
+     sizeof(struct volume_selector), rpc_volume_latency},
+    {"volume_erase", "Erases a volume that nothing uses", &volume_name_schema, sizeof(struct volume_selector),
+     rpc_volume_erase},
+    {"volume_attach", "Makes a volume a namespace of a running NVMe controller", &attachment_schema,
+     sizeof(struct controller_selector), rpc_volume_attach},
+    {"volume_detach", "Takes a volume away from an NVMe controller", &attachment_schema,
+     sizeof(struct controller_selector), rpc_volume_detach},
+    {"controller_create", "Makes a disk controller and its socket", &controller_schema,
+     sizeof(struct controller_settings), rpc_controller_create},
+    {"controller_delete", "Disconnects and removes a disk controller", &controller_name_schema,
+     sizeof(struct controller_selector), rpc_controller_delete},
+    {"controller_list", "All disk controllers", NULL, 0, rpc_controller_list},
+    {"controller_set_ana", "Sets an NVMe controller's asymmetric access state", &controller_ana_schema,
+     sizeof(struct controller_selector), rpc_controller_set_ana},
+    {"reservation_list", "Registrants and reservations of a volume", &controller_name_schema,
+     sizeof(struct controller_selector), rpc_reservation_list},
     {"stats_get", "All counters", NULL, 0, rpc_stats_get},
     {"capture_start", "Copies packets into a pcap file", &capture_schema, sizeof(struct capture_settings),
      rpc_capture_start},

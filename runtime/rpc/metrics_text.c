@@ -62,6 +62,36 @@ static const struct metric metrics[] = {
      "function=id,name=name", NULL, "message_errors"},
     {"cipu_frontend_mappings", GAUGE, "Pieces of guest memory that are mapped now.", "functions",
      "function=id,name=name", NULL, "mappings"},
+    {"cipu_volume_bytes", GAUGE, "Size of a volume.", "volumes", "volume=name", NULL, "size"},
+    {"cipu_volume_attachments", GAUGE, "Functions that a volume is attached to.", "volumes", "volume=name", NULL,
+     "attachments"},
+    {"cipu_volume_operations_total", COUNTER, "Operations on a volume that went well.", "volumes", "volume=name",
+     "operation=\"read\"", "read.operations"},
+    {"cipu_volume_operations_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"write\"",
+     "write.operations"},
+    {"cipu_volume_operations_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"flush\"",
+     "flush.operations"},
+    {"cipu_volume_operations_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"write_zeroes\"",
+     "write_zeroes.operations"},
+    {"cipu_volume_operations_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"discard\"",
+     "discard.operations"},
+    {"cipu_volume_operations_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"erase\"",
+     "erase.operations"},
+    {"cipu_volume_bytes_total", COUNTER, "Bytes of operations on a volume that went well.", "volumes", "volume=name",
+     "operation=\"read\"", "read.bytes"},
+    {"cipu_volume_bytes_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"write\"", "write.bytes"},
+    {"cipu_volume_bytes_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"write_zeroes\"",
+     "write_zeroes.bytes"},
+    {"cipu_volume_bytes_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"discard\"", "discard.bytes"},
+    {"cipu_volume_bytes_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"erase\"", "erase.bytes"},
+    {"cipu_volume_errors_total", COUNTER, "Operations on a volume that failed or were refused.", "volumes",
+     "volume=name", "operation=\"read\"", "read.errors"},
+    {"cipu_volume_errors_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"write\"", "write.errors"},
+    {"cipu_volume_errors_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"flush\"", "flush.errors"},
+    {"cipu_volume_errors_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"write_zeroes\"",
+     "write_zeroes.errors"},
+    {"cipu_volume_errors_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"discard\"", "discard.errors"},
+    {"cipu_volume_errors_total", COUNTER, NULL, "volumes", "volume=name", "operation=\"erase\"", "erase.errors"},
     {"cipu_flows", GAUGE, "Flows in the card now.", "net", NULL, NULL, "flows"},
     {"cipu_flows_installed_total", COUNTER, "Flows that were installed.", "net", NULL, NULL, "flows_installed"},
     {"cipu_flows_expired_total", COUNTER, "Flows that were removed because nothing used them.", "net", NULL, NULL,
@@ -183,6 +213,42 @@ static void write_section(const struct metric *metric, json_t *section, struct e
     }
 }
 
+static void write_histogram(const char *volume, const char *operation, const json_t *latency, struct evbuffer *text)
+{
+    size_t i;
+    json_t *bucket;
+    json_array_foreach(json_object_get(latency, "buckets"), i, bucket)
+    {
+        evbuffer_add_printf(text, "cipu_volume_latency_seconds_bucket{volume=\"%s\",operation=\"%s\",le=\"%s\"} %lld\n",
+                            volume, operation, json_string_value(json_object_get(bucket, "le")),
+                            (long long)json_integer_value(json_object_get(bucket, "count")));
+    }
+    long long count = (long long)json_integer_value(json_object_get(latency, "count"));
+    evbuffer_add_printf(text, "cipu_volume_latency_seconds_bucket{volume=\"%s\",operation=\"%s\",le=\"+Inf\"} %lld\n",
+                        volume, operation, count);
+    evbuffer_add_printf(text, "cipu_volume_latency_seconds_sum{volume=\"%s\",operation=\"%s\"} %.9f\n", volume,
+                        operation, json_real_value(json_object_get(latency, "sum")));
+    evbuffer_add_printf(text, "cipu_volume_latency_seconds_count{volume=\"%s\",operation=\"%s\"} %lld\n", volume,
+                        operation, count);
+}
+
+/* A volume's name needs no quoting: letters, digits and ._- */
+static void write_latencies(const json_t *volumes, struct evbuffer *text)
+{
+    size_t i;
+    json_t *volume;
+    if (json_array_size(volumes))
+        evbuffer_add_printf(text,
+                            "# HELP cipu_volume_latency_seconds From a guest's doorbell to the end of its read or "
+                            "write.\n# TYPE cipu_volume_latency_seconds histogram\n");
+    json_array_foreach((json_t *)volumes, i, volume)
+    {
+        const char *name = json_string_value(json_object_get(volume, "name"));
+        write_histogram(name, "read", json_object_get(volume, "read_latency"), text);
+        write_histogram(name, "write", json_object_get(volume, "write_latency"), text);
+    }
+}
+
 void metrics_write(json_t *statistics, const char *card, struct evbuffer *text)
 {
     evbuffer_add_printf(text,
@@ -198,4 +264,5 @@ void metrics_write(json_t *statistics, const char *card, struct evbuffer *text)
                                 metric->type);
         write_section(metric, metric->section ? json_object_get(statistics, metric->section) : statistics, text);
     }
+    write_latencies(json_object_get(statistics, "volumes"), text);
 }

@@ -20,4 +20,12 @@ $(eval $(call test,test_rtl_depths,tests/driver/test_rtl_depths.c $(DEPTH_SOURCE
     $(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
 endif
 
+BLOCK_SOURCES := $(addprefix tests/driver/,block_tests.c block_world.c)
+$(eval $(call test,test_block_card,tests/driver/test_block_card.c $(BLOCK_SOURCES),cipu-packet cipu-driver,-lpcap))
+ifeq ($(VARIANT),release)
+$(B)/test/test_rtl_block_card: $(RTL_CARD_OBJECTS)
+$(eval $(call test,test_rtl_block_card,tests/driver/test_rtl_block_card.c $(BLOCK_SOURCES) $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim, \
+    $(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
+endif
+
 include tests/driver/host.mk

@@ -86,7 +86,7 @@ static struct command_entry some_command(uint32_t number)
 static void assert_answered(const struct command_entry *command, uint32_t number)
 {
     struct command_entry expected = some_command(number);
-    if (expected.target == TARGET_NET)
+    if (expected.target == TARGET_NET || expected.target == TARGET_BLOCK)
         memcpy(expected.data, &expected.argument, sizeof expected.argument);
     assert_memory_equal(command, &expected, sizeof expected);
 }
@@ -116,7 +116,7 @@ static void test_refused_commands(void **context)
     struct fixture *fixture = *context;
     struct command_entry commands[4];
     for (uint32_t i = 0; i < 4; i++)
-        commands[i] = some_command(5 * i);
+        commands[i] = some_command(TARGET_COUNT * i);
     commands[1].index = 0xbad;
     commands[2].target = 99;
     assert_int_equal(cipu_host_command(fixture->host, commands, 4), -EIO);

@@ -145,13 +145,13 @@ static void test_stuck_stream(void **state)
     mover_post(&mover, &lost);
     mover_ring(&mover);
     for (unsigned i = 0; i < 20000 && !stream.stuck; i++) {
-        assert_int_equal(cipu_card_stream(mover.card, MONITOR_DMA_WRITE, &stream), 0);
+        assert_int_equal(cipu_card_stream(mover.card, MONITOR_DMA_WRITE + 16, &stream), 0);
         usleep(1000);
     }
     assert_int_equal(stream.stuck, 1);
     assert_true(stream.stalls > 1000000);
     assert_int_equal(cipu_card_reset(mover.card), 0);
-    assert_int_equal(cipu_card_stream(mover.card, MONITOR_DMA_WRITE, &stream), 0);
+    assert_int_equal(cipu_card_stream(mover.card, MONITOR_DMA_WRITE + 16, &stream), 0);
     assert_int_equal(stream.stuck, 0);
     mover.posted = mover.taken = 0;
     memset(mover.memory + MOVER_STATUS, 0, MOVER_DESCRIPTORS * sizeof(struct dma_done));

@@ -13,10 +13,10 @@ rtl_job() {
 }
 
 check 'guest and Linux VXLAN peer, IPv4 underlay' rtl_job --underlay 4
-check 'guest and Linux VXLAN peer, IPv6 underlay' rtl_job --underlay 6
+check 'guest and Linux VXLAN peer, IPv6 underlay' rtl_job --underlay 6 --disk 0
 check 'guest with private memory, by messages' rtl_job --private
-check 'guest behind an emulated IOMMU' rtl_job --iommu
-check 'two cards joined by a cable, a guest on each' rtl_job --peer card
+check 'guest behind an emulated IOMMU' rtl_job --iommu --disk 0
+check 'two cards joined by a cable, a guest on each' rtl_job --peer card --disk 0
 check 'nothing is left: namespaces' test -z "$(ip netns list | grep "^cipu-$$-")"
 check_not 'a card of another kind is refused' tools/run/run --card tin
 tap_done

@@ -33,6 +33,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         round_trip(&function_schema, &config->functions[i].function, sizeof(config->functions[i].function));
     for (size_t i = 0; config && i < config->route_count; i++)
         round_trip(&route_schema, &config->routes[i].route, sizeof(config->routes[i].route));
+    for (size_t i = 0; config && i < config->disk_count; i++)
+        round_trip(&disk_schema, &config->disks[i].disk, sizeof(config->disks[i].disk));
+    for (size_t i = 0; config && i < config->volume_count; i++)
+        round_trip(&volume_schema, &config->volumes[i].volume, sizeof(config->volumes[i].volume));
+    for (size_t i = 0; config && i < config->controller_count; i++)
+        round_trip(&controller_schema, &config->controllers[i].controller, sizeof(config->controllers[i].controller));
     config_errors_free(&errors);
     config_free(config);
     return 0;

@@ -239,7 +239,7 @@ static void act(struct rings *rings)
     uint8_t what = take(rings);
     uint32_t queue = what >> 4 & 3;
     uint16_t index;
-    struct doorbell doorbell = {queue, 0};
+    struct doorbell doorbell = {.page = queue};
     switch (what & 15) {
     case 0:
     case 1:

@@ -40,13 +40,13 @@ struct ring_card {
     struct ring_post_state post;
     struct ring_interrupt_state interrupt;
     struct stream setting, doorbell;
-    struct stream to_fetch, to_post, to_command, to_completion, to_event;
+    struct stream to_fetch, to_post, to_command, to_completion, to_event, to_backend, to_block;
     struct ring_card_read read;
     struct ring_card_write fetch_write, post_write;
     struct stream fetched;       /* what comes out of the INJECT ring */
     struct stream entry, merged; /* entry: what goes into the PUNT ring */
     struct stream admitted, given_back;
-    struct stream none[3]; /* done streams that nobody uses */
+    struct stream none[5]; /* done streams that nobody uses */
     struct stream interrupts;
     uint8_t memory[RING_CARD_BYTES]; /* at bus address RING_CARD_BUS */
 };
@@ -57,8 +57,9 @@ static inline void ring_card_open(struct ring_card *card, uint64_t seed)
     card->random = seed;
     stream_open(&card->setting, 8, sizeof(struct ring_setting));
     stream_open(&card->doorbell, 8, sizeof(struct doorbell));
-    struct stream *work[] = {&card->to_fetch, &card->to_post, &card->to_command, &card->to_completion, &card->to_event,
-                             &card->entry,    &card->merged,  &card->admitted,   &card->given_back};
+    struct stream *work[] = {&card->to_fetch, &card->to_post,    &card->to_command, &card->to_completion,
+                             &card->to_event, &card->to_backend, &card->to_block,   &card->entry,
+                             &card->merged,   &card->admitted,   &card->given_back};
     for (size_t i = 0; i < sizeof work / sizeof *work; i++)
         stream_open(work[i], 8, sizeof(struct ring_work));
     stream_open(&card->fetched, 1024, sizeof(struct ring_work)); /* so that the test's driver need not hurry */
@@ -69,22 +70,42 @@ static inline void ring_card_open(struct ring_card *card, uint64_t seed)
     for (size_t i = 0; i < 3; i++)
         stream_open(beats[i], 4, sizeof(struct beat));
     struct stream *done[] = {&card->fetch_write.done, &card->post_write.done, &card->none[0], &card->none[1],
-                             &card->none[2]};
-    for (size_t i = 0; i < 5; i++)
+                             &card->none[2],          &card->none[3],         &card->none[4]};
+    for (size_t i = 0; i < 7; i++)
         stream_open(done[i], 4, sizeof(struct dma_done));
     stream_open(&card->interrupts, 8, sizeof(struct interrupt_request));
 }
 
 static inline void ring_card_close(struct ring_card *card)
 {
-    struct stream *all[] = {&card->setting,          &card->doorbell,         &card->to_fetch,
-                            &card->to_post,          &card->to_command,       &card->to_completion,
-                            &card->to_event,         &card->fetched,          &card->entry,
-                            &card->merged,           &card->admitted,         &card->given_back,
-                            &card->read.request,     &card->read.data,        &card->fetch_write.request,
-                            &card->fetch_write.data, &card->fetch_write.done, &card->post_write.request,
-                            &card->post_write.data,  &card->post_write.done,  &card->none[0],
-                            &card->none[1],          &card->none[2],          &card->interrupts};
+    struct stream *all[] = {&card->setting,
+                            &card->doorbell,
+                            &card->to_fetch,
+                            &card->to_post,
+                            &card->to_command,
+                            &card->to_completion,
+                            &card->to_event,
+                            &card->to_backend,
+                            &card->to_block,
+                            &card->none[3],
+                            &card->none[4],
+                            &card->fetched,
+                            &card->entry,
+                            &card->merged,
+                            &card->admitted,
+                            &card->given_back,
+                            &card->read.request,
+                            &card->read.data,
+                            &card->fetch_write.request,
+                            &card->fetch_write.data,
+                            &card->fetch_write.done,
+                            &card->post_write.request,
+                            &card->post_write.data,
+                            &card->post_write.done,
+                            &card->none[0],
+                            &card->none[1],
+                            &card->none[2],
+                            &card->interrupts};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         stream_close(all[i]);
 }
@@ -148,7 +169,7 @@ static inline bool ring_card_router(struct ring_card *card)
 {
     struct stream *setting = &card->setting, *doorbell = &card->doorbell, *command = &card->to_command;
     struct stream *completion = &card->to_completion, *punt = &card->to_post, *inject = &card->to_fetch;
-    struct stream *event = &card->to_event;
+    struct stream *event = &card->to_event, *backend = &card->to_backend, *block = &card->to_block;
     STREAM_TEST_IN(setting);
     STREAM_TEST_IN(doorbell);
     STREAM_TEST_OUT(command);
@@ -156,8 +177,10 @@ static inline bool ring_card_router(struct ring_card *card)
     STREAM_TEST_OUT(punt);
     STREAM_TEST_OUT(inject);
     STREAM_TEST_OUT(event);
+    STREAM_TEST_OUT(backend);
+    STREAM_TEST_OUT(block);
     bool ran = ring_router(&card->router, &setting_port, &doorbell_port, &command_port, &completion_port, &punt_port,
-                           &inject_port, &event_port);
+                           &inject_port, &event_port, &backend_port, &block_port);
     STREAM_TEST_IN_END(setting);
     STREAM_TEST_IN_END(doorbell);
     STREAM_TEST_OUT_END(command);
@@ -165,6 +188,8 @@ static inline bool ring_card_router(struct ring_card *card)
     STREAM_TEST_OUT_END(punt);
     STREAM_TEST_OUT_END(inject);
     STREAM_TEST_OUT_END(event);
+    STREAM_TEST_OUT_END(backend);
+    STREAM_TEST_OUT_END(block);
     return ran;
 }
 
@@ -236,19 +261,24 @@ static inline bool ring_card_interrupt(struct ring_card *card)
 {
     struct stream *command = &card->none[0], *completion = &card->none[1], *punt = &card->post_write.done;
     struct stream *inject = &card->fetch_write.done, *event = &card->none[2], *out = &card->interrupts;
+    struct stream *backend = &card->none[3], *block = &card->none[4];
     STREAM_TEST_IN(command);
     STREAM_TEST_IN(completion);
     STREAM_TEST_IN(punt);
     STREAM_TEST_IN(inject);
     STREAM_TEST_IN(event);
+    STREAM_TEST_IN(backend);
+    STREAM_TEST_IN(block);
     STREAM_TEST_OUT(out);
     bool ran = ring_interrupt(&card->interrupt, &command_port, &completion_port, &punt_port, &inject_port, &event_port,
-                              &out_port);
+                              &backend_port, &block_port, &out_port);
     STREAM_TEST_IN_END(command);
     STREAM_TEST_IN_END(completion);
     STREAM_TEST_IN_END(punt);
     STREAM_TEST_IN_END(inject);
     STREAM_TEST_IN_END(event);
+    STREAM_TEST_IN_END(backend);
+    STREAM_TEST_IN_END(block);
     STREAM_TEST_OUT_END(out);
     return ran;
 }
@@ -311,7 +341,7 @@ static inline void ring_card_set(struct ring_card *card, enum host_ring ring, ui
 
 static inline void ring_card_doorbell(struct ring_card *card, enum host_ring ring, uint32_t value)
 {
-    struct doorbell doorbell = {DOORBELL_HOST + (uint32_t)ring, value};
+    struct doorbell doorbell = {.page = DOORBELL_HOST + (uint32_t)ring, .value = value};
     while (!stream_put(&card->doorbell, &doorbell))
         ring_card_run(card, 10);
 }

@@ -12,12 +12,13 @@
 #include "hls/event_post/event_post.c"
 #include "tests/hls/stream.h"
 
-#define TARGETS 6u /* the five of enum command_target, then the receive filter */
+#define TARGETS 11u /* those of the network in enum command_target, the receive filter, those of block devices */
+#define SOURCES 7u  /* of completions: the first six targets, and one for all the others */
 
 static struct control_state control_state;
 static struct event_post_state event_state;
-static struct stream command_stream, done_stream[TARGETS], target_stream[TARGETS], completion_stream;
-#define EVENT_SOURCES 5
+static struct stream command_stream, done_stream[SOURCES], target_stream[TARGETS], completion_stream;
+#define EVENT_SOURCES 9
 static struct stream event_in[EVENT_SOURCES], event_out;
 
 static int setup(void **context)
@@ -27,10 +28,10 @@ static int setup(void **context)
     memset(&event_state, 0, sizeof event_state);
     stream_open(&command_stream, 8, sizeof(struct ring_work));
     stream_open(&completion_stream, 4, sizeof(struct ring_work));
-    for (unsigned i = 0; i < TARGETS; i++) {
+    for (unsigned i = 0; i < SOURCES; i++)
         stream_open(&done_stream[i], 4, sizeof(struct command_entry));
+    for (unsigned i = 0; i < TARGETS; i++)
         stream_open(&target_stream[i], 4, sizeof(struct command_entry));
-    }
     for (unsigned i = 0; i < EVENT_SOURCES; i++)
         stream_open(&event_in[i], 4, sizeof(struct event_entry));
     stream_open(&event_out, 4, sizeof(struct ring_work));
@@ -42,10 +43,10 @@ static int teardown(void **context)
     (void)context;
     stream_close(&command_stream);
     stream_close(&completion_stream);
-    for (unsigned i = 0; i < TARGETS; i++) {
+    for (unsigned i = 0; i < SOURCES; i++)
         stream_close(&done_stream[i]);
+    for (unsigned i = 0; i < TARGETS; i++)
         stream_close(&target_stream[i]);
-    }
     for (unsigned i = 0; i < EVENT_SOURCES; i++)
         stream_close(&event_in[i]);
     stream_close(&event_out);
@@ -54,22 +55,23 @@ static int teardown(void **context)
 
 static void run_control(unsigned activations)
 {
-    struct hls_port done[TARGETS], target[TARGETS];
+    struct hls_port done[SOURCES], target[TARGETS];
     struct stream *command = &command_stream, *completion = &completion_stream;
     STREAM_TEST_IN(command);
     STREAM_TEST_OUT(completion);
-    for (unsigned i = 0; i < TARGETS; i++) {
+    for (unsigned i = 0; i < SOURCES; i++)
         done[i] = hls_read_begin(&done_stream[i].fifo);
+    for (unsigned i = 0; i < TARGETS; i++)
         target[i] = hls_write_begin(&target_stream[i].fifo);
-    }
     while (activations-- > 0 &&
-           control(&control_state, &command_port, &done[0], &done[1], &done[2], &done[3], &done[4], &done[5],
-                   &target[0], &target[1], &target[2], &target[3], &target[4], &target[5], &completion_port))
+           control(&control_state, &command_port, &done[0], &done[1], &done[2], &done[3], &done[4], &done[5], &done[6],
+                   &target[0], &target[1], &target[2], &target[3], &target[4], &target[5], &target[6], &target[7],
+                   &target[8], &target[9], &target[10], &completion_port))
         ;
-    for (unsigned i = 0; i < TARGETS; i++) {
+    for (unsigned i = 0; i < SOURCES; i++)
         hls_read_end(&done_stream[i].fifo, &done[i]);
+    for (unsigned i = 0; i < TARGETS; i++)
         hls_write_end(&target_stream[i].fifo, &target[i]);
-    }
     STREAM_TEST_IN_END(command);
     STREAM_TEST_OUT_END(completion);
 }
@@ -126,6 +128,11 @@ static void test_routes(void **context)
     assert_routed(COMMAND_FILTER_SET, TARGET_RX, 5);
     assert_routed(COMMAND_VLAN_SET, TARGET_RX, 5);
     assert_routed(COMMAND_FILTER_SET, TARGET_TX, 1);
+    assert_routed(COMMAND_QUEUE_SET, TARGET_BLK, 6);
+    assert_routed(COMMAND_QUEUE_SET, TARGET_BLK_USED, 7);
+    assert_routed(COMMAND_NAMESPACE_SET, TARGET_NVME_SQ, 8);
+    assert_routed(COMMAND_QUEUE_STOP, TARGET_NVME_CQ, 9);
+    assert_routed(COMMAND_VOLUME_SET, TARGET_BLOCK, 10);
 }
 
 static void test_completes_itself(void **context)
@@ -190,7 +197,11 @@ static void test_random(void **context)
     while (completed < 100000) {
         uint8_t target = (uint8_t)random_below(&random, TARGETS + 1);
         uint16_t opcode = target == 5 ? COMMAND_VLAN_SET : COMMAND_QUEUE_SET;
-        if (sent < 100000 && send(opcode, target == 5 ? TARGET_RX : target == 6 ? 200 : target, sent))
+        uint8_t number = (uint8_t)(target < 5          ? target
+                                   : target == 5       ? TARGET_RX
+                                   : target == TARGETS ? 200
+                                                       : target - 1);
+        if (sent < 100000 && send(opcode, number, sent))
             sent++;
         run_control(random_below(&random, 4));
         for (unsigned i = 0; i < TARGETS; i++) {
@@ -198,7 +209,8 @@ static void test_random(void **context)
                 holding[i] = stream_get(&target_stream[i], &held[i]);
             if (holding[i])
                 held[i].argument = i;
-            if (holding[i] && random_below(&random, 3) == 0 && stream_put(&done_stream[i], &held[i]))
+            if (holding[i] && random_below(&random, 3) == 0 &&
+                stream_put(&done_stream[i < SOURCES ? i : SOURCES - 1], &held[i]))
                 holding[i] = false;
         }
         struct command_entry entry;
@@ -223,20 +235,30 @@ static void test_events(void **context)
             stream_put(&event_in[source], &event);
         }
         struct stream *tx = &event_in[0], *tx_packet = &event_in[1], *rx = &event_in[2], *out = &event_out;
-        struct stream *tx_used = &event_in[3], *rx_used = &event_in[4];
+        struct stream *tx_used = &event_in[3], *rx_used = &event_in[4], *blk = &event_in[5];
+        struct stream *blk_used = &event_in[6], *nvme = &event_in[7], *nvme_cq = &event_in[8];
         STREAM_TEST_IN(tx);
         STREAM_TEST_IN(tx_packet);
         STREAM_TEST_IN(rx);
         STREAM_TEST_IN(tx_used);
         STREAM_TEST_IN(rx_used);
+        STREAM_TEST_IN(blk);
+        STREAM_TEST_IN(blk_used);
+        STREAM_TEST_IN(nvme);
+        STREAM_TEST_IN(nvme_cq);
         STREAM_TEST_OUT(out);
-        assert_int_equal(
-            event_post(&event_state, &tx_port, &tx_packet_port, &tx_used_port, &rx_port, &rx_used_port, &out_port), 1);
+        assert_int_equal(event_post(&event_state, &tx_port, &tx_packet_port, &tx_used_port, &rx_port, &rx_used_port,
+                                    &blk_port, &blk_used_port, &nvme_port, &nvme_cq_port, &out_port),
+                         1);
         STREAM_TEST_IN_END(tx);
         STREAM_TEST_IN_END(tx_packet);
         STREAM_TEST_IN_END(rx);
         STREAM_TEST_IN_END(tx_used);
         STREAM_TEST_IN_END(rx_used);
+        STREAM_TEST_IN_END(blk);
+        STREAM_TEST_IN_END(blk_used);
+        STREAM_TEST_IN_END(nvme);
+        STREAM_TEST_IN_END(nvme_cq);
         STREAM_TEST_OUT_END(out);
         struct ring_work work;
         struct event_entry event;

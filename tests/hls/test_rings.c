@@ -480,7 +480,7 @@ static void test_router_ignores_the_unknown(void **context)
 {
     (void)context;
     ring_card_open(&card, 8);
-    struct doorbell doorbell = {DOORBELL_HOST + RING_COUNT, 1};
+    struct doorbell doorbell = {.page = DOORBELL_HOST + RING_COUNT, .value = 1};
     struct ring_setting setting = {.ring = 77};
     assert_true(stream_put(&card.doorbell, &doorbell));
     doorbell.page = 3;

@@ -190,7 +190,7 @@ static bool take_completion(struct world *world)
 
 static bool take_doorbell(struct world *world, struct driver *driver)
 {
-    struct doorbell doorbell = {driver->queue, 0};
+    struct doorbell doorbell = {.page = driver->queue};
     if (!driver->rung || !stream_put(&world->card.doorbell, &doorbell))
         return false;
     driver->rung = false;

@@ -20,6 +20,7 @@ $(eval $(call verilated,card_memory_small,card_memory,$(CARD_MEMORY),SETS=64 LIN
 $(eval $(call rtl_test,test_card_memory,tests/hw/test_card_memory.c tests/hw/bench.c,,card_memory_small))
 
 $(eval $(call rtl_test,test_doorbells,tests/hw/test_doorbells.c tests/hw/bench.c,,doorbells))
+$(eval $(call rtl_test,test_timer,tests/hw/test_timer.c tests/hw/bench.c,,timer))
 $(eval $(call rtl_test,test_interrupts,tests/hw/test_interrupts.c tests/hw/bench.c,,interrupts))
 $(eval $(call rtl_test,test_ethernet,tests/hw/test_ethernet.c tests/hw/bench.c,,ethernet_rx_0 ethernet_tx))
 $(eval $(call rtl_test,test_register_file,tests/hw/test_register_file.c tests/hw/bench.c tests/hw/native_shell.c,cipu-driver,register_file,-lpcap))
@@ -32,7 +33,7 @@ endif
 ifeq ($(VARIANT),release)
 # The whole card, shell and kernels, as one model, and the same card as the rtl card joins it.
 $(eval $(call rtl_graph,card,hls/card.cfg,hls))
-CARD_SHELL := $(DMA_READ) $(DMA_WRITE) $(CARD_MEMORY) doorbells interrupts packet_buffer ethernet_rx ethernet_tx \
+CARD_SHELL := $(DMA_READ) $(DMA_WRITE) $(CARD_MEMORY) doorbells timer interrupts packet_buffer ethernet_rx ethernet_tx \
     register_file reset_control stream_monitor watchdog stream_monitors card
 $(eval $(call verilated,card_whole,card,$(sort $(CARD_SHELL)),,build/gen/hw/card/card_graph.sv $(RTL_KERNELS:%=$(RTL)/%.sv),--large))
 $(B)/test/test_card: $(RTL_CARD_OBJECTS) $(HW)/card_whole.o

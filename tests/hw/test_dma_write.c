@@ -15,7 +15,8 @@
 
 extern const struct rtl_model rtl_model_dma_write_4, rtl_model_dma_write;
 
-#define CHANNELS_MAX 16u
+#define CHANNELS_MAX 24u
+#define MOVE_CHANNEL 16u                    /* the card's channel whose data comes from memory */
 #define SLICE        (DMA_MEMORY_BYTES / 4) /* a channel's own memory: channels are not ordered among each other */
 
 struct writer {
@@ -226,9 +227,44 @@ static void test_rate(void **state)
     writer_close(&writer);
 }
 
+/* An error of what was read becomes one of what was written, packet by packet, on the channel of moves alone. */
+static void test_error_of_data(void **state)
+{
+    (void)state;
+    enum { PACKETS = 300, CHANNELS = MOVE_CHANNEL + 1 };
+    struct writer writer;
+    writer_open(&writer, &rtl_model_dma_write, CHANNELS, &dma_buses[1], 3);
+    bool errors[PACKETS];
+    for (unsigned n = 0; n < PACKETS; n++) {
+        uint32_t length = 1 + bench_random(&writer.bench, 200);
+        errors[n] = bench_random(&writer.bench, 3) == 0;
+        for (unsigned channel = MOVE_CHANNEL - 1; channel < CHANNELS; channel++) {
+            struct dma_request record = {.address = n * 256, .length = length, .flags = DMA_LAST, .tag = (uint16_t)n};
+            bench_push(&writer.requests[channel], &record);
+            for (uint32_t at = 0; at < length; at += BEAT_BYTES) {
+                bool last = at + BEAT_BYTES >= length;
+                struct beat beat = {.meta = {.bytes = BEAT_BYTES, .last = last, .error = last && errors[n]}};
+                bench_push(&writer.beats[channel], &beat);
+            }
+        }
+    }
+    for (unsigned channel = MOVE_CHANNEL - 1; channel < CHANNELS; channel++) {
+        for (unsigned n = 0; n < PACKETS; n++) {
+            const struct dma_done *done;
+            while (!(done = bench_next(&writer.done[channel])))
+                bench_cycle(&writer.bench);
+            assert_int_equal(done->tag, n);
+            assert_int_equal(done->error, channel == MOVE_CHANNEL && errors[n]);
+        }
+    }
+    expect_idle(&writer);
+    writer_close(&writer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_equals_native), cmocka_unit_test(test_visible_before_done),
-                                       cmocka_unit_test(test_stops_alone), cmocka_unit_test(test_rate)};
+                                       cmocka_unit_test(test_stops_alone), cmocka_unit_test(test_rate),
+                                       cmocka_unit_test(test_error_of_data)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@
 
 extern const struct rtl_model rtl_model_interrupts;
 
-#define PORTS 4u
+#define PORTS 5u
 
 struct interrupts {
     struct bench bench;
@@ -84,7 +84,7 @@ static void test_every_request_counts(void **state)
     for (unsigned run = 0; run < 3; run++) {
         struct interrupts interrupts;
         open_interrupts(&interrupts, windows[run], run + 1);
-        for (unsigned i = 0; i < 4000; i++)
+        for (unsigned i = 0; i < 16000; i++)
             push(&interrupts, i % PORTS, bench_random(&interrupts.bench, i % 100 < 50 ? 5 : CARD_VECTORS + 10));
         drain(&interrupts);
         for (unsigned i = 0; i < CARD_VECTORS; i++) {
@@ -107,7 +107,7 @@ static void test_moderation(void **state)
     for (unsigned i = 0; i < REQUESTS; i++)
         push(&interrupts, i % PORTS, 7);
     drain(&interrupts);
-    /* Four a cycle for 1000 cycles: one message a window, and the first and the last. */
+    /* Five a cycle for 800 cycles: one message a window, and the first and the last. */
     assert_in_range(interrupts.messages_of[7], 2, REQUESTS / PORTS / WINDOW + 2);
     bench_close(&interrupts.bench);
 }

@@ -11,6 +11,9 @@ ifeq ($(VARIANT),release)
 $(B)/bin/bench-rtl-virtio: $(RTL_CARD_OBJECTS)
 $(eval $(call link_rule,$(B)/bin/bench-rtl-virtio,tools/bench/rtl_virtio.c tools/bench/rtl_load.c tools/bench/rtl_guest.c $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim,$(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
 
+$(B)/bin/bench-rtl-nvme: $(RTL_CARD_OBJECTS)
+$(eval $(call link_rule,$(B)/bin/bench-rtl-nvme,tools/bench/rtl_nvme.c $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim,$(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
+
 RTL_NET := $(addprefix tools/bench/,rtl_net_run.c rtl_net_chain.c rtl_net_whole.c net_load.c chain_beat.c chain_command.c)
 $(B)/bin/bench-rtl-net: $(RTL_CARD_OBJECTS)
 $(eval $(call link_rule,$(B)/bin/bench-rtl-net,tools/bench/rtl_net.c $(RTL_NET) $(RTL_CARD_SOURCES),cipu-packet cipu-driver bench-chain-graph cipu-hw-sim,$(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
@@ -25,3 +28,4 @@ RTL_SIM_OBJECTS := $(call models,chain) $(RTL_CARD_OBJECTS)
 $(B)/bin/bench-rtl-sim: $(RTL_SIM_OBJECTS)
 $(eval $(call link_rule,$(B)/bin/bench-rtl-sim,tools/bench/rtl_sim.c tools/bench/rtl_net_one.c $(RTL_NET) $(RTL_CARD_SOURCES),cipu-packet cipu-driver bench-chain-graph cipu-hw-sim,$(RTL_SIM_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
 endif
+$(eval $(call program,bench-block,tools/bench/block.c,cipu-test-peers cipu-frontend))

@@ -79,6 +79,10 @@ void take_keywords(struct arguments *arguments, const struct keyword *keywords, 
         const struct keyword *keyword = find_keyword(next_word(arguments, "a keyword"), keywords, count);
         if (json_object_get(parameters, keyword->parameter))
             usage_error("found '%s' a second time", keyword->word);
+        if (keyword->type == KEYWORD_FLAG) {
+            json_object_set_new(parameters, keyword->parameter, json_true());
+            continue;
+        }
         const char *value = next_word(arguments, keyword->word);
         json_t *json = keyword->type == KEYWORD_LIST ? split_list(value)
                        : keyword->type == KEYWORD_NUMBER

@@ -66,7 +66,7 @@ _Noreturn void usage_error(const char *format, ...) __attribute__((format(printf
 struct keyword {
     const char *word;
     const char *parameter;
-    enum { KEYWORD_TEXT, KEYWORD_NUMBER, KEYWORD_LIST } type; /* a list: A,B,... */
+    enum { KEYWORD_TEXT, KEYWORD_NUMBER, KEYWORD_LIST, KEYWORD_FLAG } type; /* a list: A,B,...; a flag has no value */
 };
 void take_keywords(struct arguments *arguments, const struct keyword *keywords, size_t count, json_t *parameters);
 
@@ -101,6 +101,21 @@ int run_route_del(const struct options *options, struct arguments *arguments);
 int run_flow_list(const struct options *options, struct arguments *arguments);
 int run_flow_flush(const struct options *options, struct arguments *arguments);
 int run_port_list(const struct options *options, struct arguments *arguments);
+int run_volume_list(const struct options *options, struct arguments *arguments);
+int run_volume_create(const struct options *options, struct arguments *arguments);
+int run_volume_delete(const struct options *options, struct arguments *arguments);
+int run_volume_resize(const struct options *options, struct arguments *arguments);
+int run_volume_qos(const struct options *options, struct arguments *arguments);
+int run_volume_latency(const struct options *options, struct arguments *arguments);
+int run_volume_erase(const struct options *options, struct arguments *arguments);
+int run_volume_attach(const struct options *options, struct arguments *arguments);
+int run_volume_detach(const struct options *options, struct arguments *arguments);
+int run_controller_list(const struct options *options, struct arguments *arguments);
+int run_controller_add(const struct options *options, struct arguments *arguments);
+int run_controller_del(const struct options *options, struct arguments *arguments);
+int run_controller_ana(const struct options *options, struct arguments *arguments);
+int run_reservation_list(const struct options *options, struct arguments *arguments);
+int run_disk_list(const struct options *options, struct arguments *arguments);
 int run_stats(const struct options *options, struct arguments *arguments);
 int run_capture(const struct options *options, struct arguments *arguments);
 int run_rpc(const struct options *options, struct arguments *arguments);

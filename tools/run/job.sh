@@ -119,6 +119,19 @@ else:
 print("%.1f %.2f %d" % (rate / 1e6, lost, end.get("sum_sent", {}).get("retransmits", 0)))'
 }
 
+# job_fio NAME KEY: `errors MB-read MB-written MB/s-read mean-microseconds-of-reads` of a fio result in the guest's console.
+job_fio() {
+    job_result "$1" "$2" | python3 -c '
+import json, sys
+try:
+    (job,) = json.load(sys.stdin)["jobs"]
+    read, write = job["read"], job["write"]
+except (ValueError, KeyError):
+    sys.exit(1)
+print("%d %.1f %.1f %.1f %.0f" % (job["error"], read["io_bytes"] / 1e6, write["io_bytes"] / 1e6, read["bw_bytes"] / 1e6,
+                                  read["lat_ns"]["mean"] / 1e3))'
+}
+
 # job_statistic NAME PATH: a number out of `cipu --json stats`, as in card.encapsulated.packets
 job_statistic() {
     "$job_bin/cipu" --socket "$work/$1.rpc" --json stats | python3 -c '

@@ -312,7 +312,7 @@ static void test_msix_table(void **state)
     set_common(reflecting, VIRTIO_PCI_CONFIG_VECTOR, 0, 2);
     assert_int_equal(common(reflecting, VIRTIO_PCI_CONFIG_VECTOR, 2), 0);
     virtio_net_set_link(reflecting->device, false);
-    assert_int_equal(vfio_user_client_read(reflecting->client, 4, VIRTIO_PCI_MSIX_PENDING, &value, 4), 0);
+    assert_int_equal(vfio_user_client_read(reflecting->client, 4, MSIX_PENDING, &value, 4), 0);
     assert_int_equal(value, 1);
 }
 

@@ -6,6 +6,7 @@
 #include "tests/tools/hlsc/directed.h"
 
 #define QUEUES  8u
+#define BLOCKS  6u /* queues from here on are virtio-blk's */
 #define ENTRIES 64u
 
 struct queue {
@@ -34,7 +35,8 @@ static void put(uint32_t queue, uint8_t kind, struct queue_event *event)
 
 static void command(uint32_t queue, uint16_t opcode, const void *data, size_t bytes)
 {
-    struct command_entry entry = {.opcode = opcode, .target = queue & 1u ? TARGET_TX : TARGET_RX, .index = queue};
+    uint8_t target = queue >= BLOCKS ? TARGET_BLK : queue & 1u ? TARGET_TX : TARGET_RX;
+    struct command_entry entry = {.opcode = opcode, .target = target, .index = queue};
     struct queue_event event = {{0}, 0, 0, 0, 0, 0, 0, 0, 0};
     entry.tag = (uint32_t)random_next(&state);
     if (bytes)
@@ -51,6 +53,11 @@ static void set(uint32_t queue)
     setting.position = (uint16_t)random_next(&state);
     setting.flags = (uint16_t)(random_below(&state, 16) & (QUEUE_EVENT_INDEX | QUEUE_INDIRECT));
     setting.function = (uint16_t)(queue / 2u);
+    if (queue >= BLOCKS) {
+        setting.flags |= QUEUE_BLOCK;
+        setting.volume = (uint32_t)random_next(&state);
+        setting.function = (uint16_t)random_below(&state, FUNCTION_HOST);
+    }
     command(queue, COMMAND_QUEUE_SET, &setting, sizeof setting);
     struct queue *set = &queues[queue];
     if (setting.entries != ENTRIES)
@@ -99,11 +106,13 @@ static void act(uint32_t number)
 
 static void descriptor(const struct queue *queue, uint32_t number, struct virtq_descriptor *made)
 {
-    bool transmit = number & 1u;
+    bool transmit = number & 1u, block = number >= BLOCKS;
     made->address = random_next(&state);
     made->length = chance(2) ? 0 : 12u + random_below(&state, 1500);
     made->flags = (uint16_t)((transmit ? 0 : VIRTQ_WRITE) | (chance(25) ? VIRTQ_NEXT : 0));
     made->next = (uint16_t)random_below(&state, chance(2) ? 2 * ENTRIES : ENTRIES);
+    if (block) /* the last is writable, and what is readable comes first: most of the time */
+        made->flags = chance(60) ? VIRTQ_WRITE : VIRTQ_NEXT | (chance(20) ? VIRTQ_WRITE : 0);
     if (chance(10)) {
         made->flags = VIRTQ_INDIRECT;
         made->length = 16u * (1u + random_below(&state, chance(10) ? 100 : 8));
@@ -174,7 +183,7 @@ static void segment_seen(const struct virtq_segment *segment)
 {
     struct queue *queue = &queues[segment->queue % QUEUES];
     if (segment->kind == SEGMENT_BUFFER) {
-        queue->uncredited++;
+        queue->uncredited += segment->queue < BLOCKS || (segment->flags & SEGMENT_LAST) != 0;
         queue->position = (uint16_t)(queue->position + ((segment->flags & SEGMENT_LAST) != 0));
     } else if (segment->kind == SEGMENT_COMMAND) {
         struct command_entry entry;

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+$(eval $(call library,cipu-block,$(sort $(wildcard runtime/block/*.c))))

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon's disks and volumes. The block engine runs from the first of them on, or when a controller asks for it.
+ *
+ * Threads and errors: as daemon.h.
+ */
+#ifndef CIPU_DAEMON_VOLUMES_H
+#define CIPU_DAEMON_VOLUMES_H
+
+#include "runtime/block/disk.h"
+#include "runtime/block/volume.h"
+#include "runtime/daemon/daemon.h"
+
+struct volume_record {
+    struct block_volume *volume;
+    struct volume_settings wanted; /* as the file or the call gave it */
+    enum origin origin;
+};
+
+struct disk_record {
+    struct disk_settings wanted;
+    enum origin origin;
+};
+
+/* The engine, opened if it is not. */
+int daemon_block_engine(struct daemon *daemon, struct block_engine **engine, struct cipu_error *error);
+/* After all controllers are gone. */
+void daemon_volumes_close(struct daemon *daemon);
+
+int daemon_disk_add(struct daemon *daemon, const struct disk_settings *settings, enum origin origin,
+                    struct cipu_error *error);
+int daemon_disk_remove(struct daemon *daemon, const char *name, struct cipu_error *error);
+
+int daemon_volume_add(struct daemon *daemon, const struct volume_settings *settings, enum origin origin,
+                      struct cipu_error *error);
+int daemon_volume_remove(struct daemon *daemon, const char *name, struct cipu_error *error); /* -EBUSY: attached */
+struct volume_record *daemon_volume_by_name(struct daemon *daemon, const char *name);        /* until the next change */
+/* Grows it and changes its limits as far as `wanted` says something else than before; -EINVAL for what cannot change
+ * while it is open. */
+int daemon_volume_change(struct volume_record *record, const struct volume_settings *wanted, struct cipu_error *error);
+/* Whether `wanted` is the same bytes in the same form. */
+bool daemon_volume_same(const struct volume_settings *there, const struct volume_settings *wanted);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Format NVM (Base 5.14, NVM 4.1.2). Data is not encrypted here, so there is no key to destroy: cryptographic erase is
+ * not offered, and what is erased is erased by the backend. */
+#include "runtime/device/nvme_internal.h"
+
+#define ERASE_NONE      0u
+#define ERASE_USER_DATA 1u
+#define STEP_BYTES      (UINT64_C(64) << 20) /* one operation keeps others' waiting */
+
+static uint16_t erase(struct nvme_request *request, const struct nvme_namespace *namespace, uint8_t operation)
+{
+    uint64_t bytes = namespace->blocks << namespace->shift;
+    for (uint64_t done = 0; done < bytes; done += STEP_BYTES) {
+        uint64_t step = bytes - done < STEP_BYTES ? bytes - done : STEP_BYTES;
+        if (nvme_abandoned(request))
+            return NVME_ABORT_REQUESTED;
+        if (block_volume_operate(request->controller->engine, namespace->volume, operation, done, step, NULL, true))
+            return NVME_WRITE_FAULT;
+    }
+    return NVME_SUCCESS;
+}
+
+/* NVM figure 93: the format is the one that the volume was made with, without metadata and protection. */
+static uint16_t check_format(struct nvme_request *request, const struct nvme_namespace *namespace)
+{
+    uint32_t dword10 = request->command.dword10;
+    uint32_t format = (dword10 & 15) | (dword10 >> 12 & 3) << 4, secure = dword10 >> 9 & 7;
+    if (format != (namespace->shift == 12 ? 1u : 0u) || dword10 & 0x1f0)
+        return nvme_refuse(request, NVME_INVALID_FORMAT, NVME_LOCATION(40, 0));
+    if (secure > ERASE_USER_DATA || dword10 >> 14)
+        return nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION(41, 1));
+    if (namespace->info.settings.read_only || namespace->info.backend.read_only)
+        return NVME_NAMESPACE_WRITE_PROTECTED;
+    return NVME_SUCCESS;
+}
+
+uint16_t nvme_format(struct nvme_request *request)
+{
+    struct nvme_namespace *namespace;
+    bool secure = (request->command.dword10 >> 9 & 7) != ERASE_NONE;
+    uint16_t status = nvme_namespace_get(request, request->command.namespace_id, NVME_USE_WRITE, &namespace);
+    if (status)
+        return status;
+    status = check_format(request, namespace);
+    if (!status)
+        status = erase(request, namespace,
+                       secure                                  ? BACKEND_ERASE
+                       : namespace->info.backend.discards_zero ? BACKEND_DISCARD
+                                                               : BACKEND_WRITE_ZEROES);
+    nvme_namespace_put(request, namespace, NVME_USE_WRITE);
+    return status;
+}

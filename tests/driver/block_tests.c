@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/driver/block_tests.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "tests/driver/block_world.h"
+
+#define PATIENCE_SECONDS 60
+
+static struct world *open_world(const struct block_test *job)
+{
+    struct cipu_error error;
+    struct cipu_card *card;
+    struct world *world = malloc(sizeof *world);
+    if (cipu_card_open(job->uri, &card, &error) != 0)
+        fail_msg("%s", error.text);
+    world_open(world, card);
+    return world;
+}
+
+static void close_world(struct world *world)
+{
+    world_close(world);
+    free(world);
+}
+
+static void start_controllers(struct world *world)
+{
+    for (unsigned i = 0; i < WORLD_CONTROLLERS; i++)
+        world_start(world, &world->controllers[i], (uint16_t)(3 + i), (uint16_t)(10 + i * 8), i % 2 == 1);
+}
+
+static void stop_controllers(struct world *world)
+{
+    for (unsigned i = 0; i < WORLD_CONTROLLERS; i++)
+        world_stop(world, &world->controllers[i]);
+}
+
+/* One look at everything: the host answers, completions are checked. Returns whether anything came. */
+static bool look(struct world *world)
+{
+    bool some = world_serve(world) != 0;
+    for (unsigned c = 0; c < WORLD_CONTROLLERS; c++) {
+        struct world_controller *controller = &world->controllers[c];
+        for (unsigned q = 1; controller->memory && q <= WORLD_QUEUES; q++) {
+            const struct nvme_completion *completion;
+            while ((completion = world_completion(controller, &controller->pairs[q])) != NULL) {
+                world_check(world, controller, &controller->pairs[q], completion);
+                world_take(world, controller, &controller->pairs[q]);
+                some = true;
+            }
+        }
+    }
+    return some;
+}
+
+static unsigned in_flight(const struct world *world)
+{
+    unsigned sum = 0;
+    for (unsigned c = 0; c < WORLD_CONTROLLERS; c++)
+        for (unsigned q = 0; q <= WORLD_QUEUES; q++)
+            sum += world->controllers[c].pairs[q].in_flight;
+    return sum;
+}
+
+static void tell_and_fail(const struct world *world)
+{
+    for (unsigned c = 0; c < WORLD_CONTROLLERS; c++)
+        for (unsigned q = 0; q <= WORLD_QUEUES; q++)
+            print_message("controller %u queue %u: %u in flight, tail %u, head %u\n", c, q,
+                          world->controllers[c].pairs[q].in_flight, world->controllers[c].pairs[q].tail,
+                          world->controllers[c].pairs[q].head);
+    fail_msg("no completion within %d s; %llu commands, %llu raw, %llu moved came", PATIENCE_SECONDS,
+             (unsigned long long)world->commands, (unsigned long long)world->raws, (unsigned long long)world->moves);
+}
+
+static void drain(struct world *world)
+{
+    time_t since = time(NULL);
+    while (in_flight(world)) {
+        if (look(world))
+            since = time(NULL);
+        else if (time(NULL) - since > PATIENCE_SECONDS)
+            tell_and_fail(world);
+    }
+}
+
+static void load(struct world *world, uint32_t commands)
+{
+    for (uint32_t n = 0; n < commands; n++) {
+        for (unsigned c = 0; c < WORLD_CONTROLLERS; c++) {
+            struct world_controller *controller = &world->controllers[c];
+            for (unsigned q = 1; q <= WORLD_QUEUES; q++) {
+                struct world_pair *pair = &controller->pairs[q];
+                unsigned slot = world_random(world, WORLD_COMMANDS);
+                while (pair->slots[slot].busy)
+                    look(world);
+                world_random_command(world, controller, pair, slot);
+                world_submit(world, controller, pair, slot);
+            }
+        }
+        if (world_random(world, 4) == 0)
+            look(world);
+    }
+    drain(world);
+}
+
+void block_test_random(const struct block_test *job)
+{
+    struct world *world = open_world(job);
+    start_controllers(world);
+    load(world, job->commands);
+    assert_memory_equal(world->volume, world->shadow, WORLD_VOLUME_BYTES);
+    assert_true(world->commands > job->commands && world->moves > 0);
+    stop_controllers(world);
+    close_world(world);
+}
+
+/* Waits for one completion of a queue. */
+static struct nvme_completion wait_for(struct world *world, struct world_controller *controller,
+                                       struct world_pair *pair)
+{
+    const struct nvme_completion *completion;
+    time_t since = time(NULL);
+    while (!(completion = world_completion(controller, pair))) {
+        world_serve(world);
+        if (time(NULL) - since > PATIENCE_SECONDS)
+            tell_and_fail(world);
+    }
+    struct nvme_completion copy = *completion;
+    world_take(world, controller, pair);
+    pair->slots[copy.identifier].busy = false;
+    return copy;
+}
+
+void block_test_raw(const struct block_test *job)
+{
+    struct world *world = open_world(job);
+    start_controllers(world);
+    struct world_controller *controller = &world->controllers[0];
+    for (uint32_t n = 0; n < 200; n++) {
+        struct world_pair *pair = &controller->pairs[n % (WORLD_QUEUES + 1)];
+        struct nvme_command *command = &pair->slots[n % WORLD_COMMANDS].command;
+        *command = (struct nvme_command){.opcode = 0xc1, .namespace_id = 1, .dword10 = n * 77};
+        world_submit(world, controller, pair, n % WORLD_COMMANDS);
+        struct nvme_completion completion = wait_for(world, controller, pair);
+        assert_int_equal(completion.status >> 1, NVME_INVALID_OPCODE | NVME_DO_NOT_RETRY);
+        assert_int_equal(completion.result, n * 77);
+        assert_int_equal(completion.sq_head, pair->tail);
+    }
+    assert_int_equal(world->raws, 200);
+    stop_controllers(world);
+    close_world(world);
+}
+
+static uint16_t status_of(struct world *world, struct world_pair *pair, uint8_t opcode, uint64_t prp1, uint64_t prp2,
+                          uint32_t blocks)
+{
+    struct nvme_command *command = &pair->slots[0].command;
+    *command =
+        (struct nvme_command){.opcode = opcode, .namespace_id = 1, .prp1 = prp1, .prp2 = prp2, .dword12 = blocks - 1};
+    world_submit(world, &world->controllers[0], pair, 0);
+    struct nvme_completion completion = wait_for(world, &world->controllers[0], pair);
+    return (uint16_t)(completion.status >> 1 & 0x7ffu);
+}
+
+void block_test_errors(const struct block_test *job)
+{
+    struct world *world = open_world(job);
+    start_controllers(world);
+    struct world_pair *pair = &world->controllers[0].pairs[1];
+    static const uint8_t opcodes[] = {NVME_READ, NVME_WRITE};
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t opcode = opcodes[i];
+        assert_int_equal(status_of(world, pair, opcode, 0x200000, 0, 8), 0);
+        assert_int_equal(status_of(world, pair, opcode, 0x200001, 0, 1), NVME_PRP_OFFSET);
+        assert_int_equal(status_of(world, pair, opcode, 0x200000, 0x300004, 16), NVME_PRP_OFFSET);
+        assert_int_equal(status_of(world, pair, opcode, 0x200000, 0x300004, 24), NVME_PRP_OFFSET);
+        assert_int_equal(status_of(world, pair, opcode, WORLD_GUEST_BYTES, 0, 1), NVME_DATA_TRANSFER_ERROR);
+        assert_int_equal(status_of(world, pair, opcode, UINT64_MAX - 4095, 0, 8), NVME_DATA_TRANSFER_ERROR);
+        assert_int_equal(status_of(world, pair, opcode, 0x200000, WORLD_GUEST_BYTES, 16), NVME_DATA_TRANSFER_ERROR);
+        assert_int_equal(status_of(world, pair, opcode, 0x200000, WORLD_GUEST_BYTES, 24), NVME_DATA_TRANSFER_ERROR);
+    }
+    world->fail_status = NVME_INTERNAL_ERROR;
+    assert_int_equal(status_of(world, pair, NVME_READ, 0x200000, 0, 8), NVME_INTERNAL_ERROR);
+    world->fail_status = 0;
+    /* What the bad ones wrote went into the volume's first bytes, if anywhere. */
+    memcpy(world->shadow, world->volume, WORLD_VOLUME_BYTES);
+    load(world, job->commands / 4);
+    stop_controllers(world);
+    close_world(world);
+}
+
+void block_test_restart(const struct block_test *job)
+{
+    struct world *world = open_world(job);
+    for (unsigned round = 0; round < 4; round++) {
+        start_controllers(world);
+        load(world, job->commands / 8);
+        stop_controllers(world);
+        memset(world->controllers, 0, sizeof world->controllers);
+    }
+    assert_memory_equal(world->volume, world->shadow, WORLD_VOLUME_BYTES);
+    close_world(world);
+}

@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Disks and volumes of a running daemon: from the file, by calls, by the command line; reload, kill -9, metrics."""
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cipud import BIN, CONFIG, Daemon, Tap, eventually, refusal, same  # noqa: E402
+
+MIB = 1 << 20
+VOLUMES = CONFIG + """\
+disks:
+  - {{name: fast, path: {folder}/disk, size: 64MiB, create: true}}
+volumes:
+  - {{name: root, backend: "disk:fast/root", size: 8MiB, create: true, iops: 5000, weight: 7}}
+  - {{name: scratch, backend: "memory:", size: 16MiB, block-size: 4096}}
+"""
+tap = Tap()
+
+
+def names(daemon):
+    return [volume["name"] for volume in daemon.call("volume_list")]
+
+
+def volume(daemon, name):
+    return next(volume for volume in daemon.call("volume_list") if volume["name"] == name)
+
+
+def from_the_file():
+    with Daemon(VOLUMES) as daemon:
+        same(names(daemon), ["root", "scratch"])
+        root, scratch = daemon.call("volume_list")
+        same((root["size"], root["block_size"], root["iops"], root["weight"], root["origin"], root["attachments"]),
+             (8 * MIB, 512, 5000, 7, "file", 0))
+        same((scratch["size"], scratch["block_size"], scratch["weight"], scratch["read_only"]), (16 * MIB, 4096, 100, False))
+        same(re.fullmatch("[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", root["uuid"]) is not None, True)
+        disk, = daemon.call("disk_list")
+        same((disk["name"], disk["volumes"]), ("fast", [{"name": "root", "size": 8 * MIB, "open": True}]))
+        same(disk["free"] % disk["extent_size"], 0)
+
+
+def calls():
+    with Daemon(VOLUMES) as daemon:
+        made = daemon.call("volume_create", name="data", backend="disk:fast/data", size="12MiB", create=True)
+        same((made["size"], made["origin"]), (12 * MIB, "call"))
+        refusal(-17, daemon.call, "volume_create", name="data", backend="memory:", size=4096)
+        refusal(-16, daemon.call, "volume_create", name="again", backend="disk:fast/data")
+        refusal(-28, daemon.call, "volume_create", name="huge", backend="disk:fast/huge", size="1TiB", create=True)
+        refusal(-2, daemon.call, "volume_create", name="lost", backend="file:/nonexistent/x")
+        refusal(-22, daemon.call, "volume_create", name="odd", backend="ftp:x", size=4096)
+        refusal(-32602, daemon.call, "volume_create", name="odd", backend="memory:", size="4GB")
+        same(daemon.call("volume_resize", name="data", size="16MiB")["size"], 16 * MIB)
+        refusal(-22, daemon.call, "volume_resize", name="data", size=4096)
+        refusal(-2, daemon.call, "volume_resize", name="nobody", size=4096)
+        limited = daemon.call("volume_set_qos", name="data", iops=100, bandwidth="10MiB")
+        same((limited["iops"], limited["bandwidth"], limited["weight"]), (100, 10 * MIB, 100))
+        limited = daemon.call("volume_set_qos", name="data", iops=0, weight=3)
+        same(("iops" in limited, limited["bandwidth"], limited["weight"]), (False, 10 * MIB, 3))
+        daemon.call("volume_erase", name="data")
+        daemon.call("volume_erase", name="scratch")
+        rows = daemon.call("volume_latency", name="data")
+        same([(row["operation"], row["stage"]) for row in rows][:5],
+             [("read", stage) for stage in ("fetch", "queue", "backend", "complete", "total")])
+        free = daemon.call("disk_list")[0]["free"]
+        refusal(-22, daemon.call, "volume_delete", name="scratch", destroy=True)
+        daemon.call("volume_delete", name="data")
+        same(daemon.call("disk_list")[0]["free"], free)
+        daemon.call("volume_create", name="data", backend="disk:fast/data")
+        daemon.call("volume_delete", name="data", destroy=True)
+        same(daemon.call("disk_list")[0]["free"], free + 16 * MIB)
+        refusal(-2, daemon.call, "volume_delete", name="data")
+        same(names(daemon), ["root", "scratch"])
+
+
+def killed():
+    with Daemon(VOLUMES) as daemon:
+        daemon.call("volume_create", name="data", backend="disk:fast/data", size="12MiB", create=True)
+        uuid = volume(daemon, "root")["uuid"]
+        daemon.process.send_signal(signal.SIGKILL)
+        daemon.process.wait()
+        daemon.start()
+        same(names(daemon), ["root", "scratch"])
+        same(volume(daemon, "root")["uuid"], uuid)
+        same([one["name"] for one in daemon.call("disk_list")[0]["volumes"]], ["root", "data"])
+
+
+def reload(daemon, config):
+    daemon.write(config)
+    mark = len(daemon.log())
+    daemon.process.send_signal(signal.SIGHUP)
+    return eventually(lambda: re.search(r'.*msg="(configuration reloaded|the reload is refused.*)".*', daemon.log()[mark:]), 20,
+                      "the reload").group(0)
+
+
+def reloaded():
+    with Daemon(VOLUMES) as daemon:
+        assert "applied=0 refused=0" in reload(daemon, VOLUMES)
+        changed = VOLUMES.replace("size: 8MiB", "size: 12MiB").replace("iops: 5000", "iops: 70")
+        assert "applied=1 refused=0" in reload(daemon, changed)
+        same((volume(daemon, "root")["size"], volume(daemon, "root")["iops"]), (12 * MIB, 70))
+        assert "refused=1" in reload(daemon, VOLUMES), "shrinking"
+        same(volume(daemon, "root")["size"], 12 * MIB)
+        grown = changed + '  - {{name: more, backend: "file:{folder}/more", size: 1MiB, create: true}}\n'
+        assert "applied=2 refused=0" in reload(daemon, grown)
+        same(names(daemon), ["root", "scratch", "more"])
+        assert "applied=2 refused=0" in reload(daemon, grown.replace("block-size: 4096", "block-size: 512")), "another volume"
+        same(volume(daemon, "scratch")["block_size"], 512)
+        daemon.call("volume_create", name="mine", backend="null:", size=4096)
+        assert "refused=0" in reload(daemon, CONFIG), "all are gone"
+        same((names(daemon), daemon.call("disk_list")), (["mine"], []))
+
+
+def refused_files():
+    for text, message in (('volumes:\n  - {{name: a, backend: "file:{folder}/a"}}\n', "No such file"),
+                          ('disks:\n  - {{name: d, path: {folder}/d}}\n', "No such file"),
+                          ('disks:\n  - {{name: d, path: {folder}/cipud.yaml, create: true}}\n', "disk d: ")):
+        with Daemon(CONFIG + text, start=False) as daemon:
+            done = subprocess.run([BIN + "/cipud", "--config", daemon.config_path], capture_output=True, text=True, timeout=60, check=False)
+            same((done.returncode, message in done.stderr), (1, True))
+
+
+def command_line():
+    with Daemon(VOLUMES) as daemon:
+        def cipu(*words):
+            return subprocess.run([BIN + "/cipu", "--socket", daemon.rpc, *words], capture_output=True, text=True, timeout=60,
+                                  check=True).stdout
+        cipu("volume", "create", "data", "backend", "disk:fast/data", "size", "8MiB", "create", "iops", "50", "bandwidth", "1MiB")
+        table = [line.split() for line in cipu("volume", "list").splitlines()]
+        same(table[0], ["NAME", "BACKEND", "SIZE", "BLOCK", "READ-ONLY", "IOPS", "BANDWIDTH", "WEIGHT", "ATTACHED", "ORIGIN"])
+        same(table[3], ["data", "disk:fast/data", str(8 * MIB), "512", "no", "50", str(MIB), "100", "0", "call"])
+        cipu("volume", "resize", "data", "12MiB")
+        cipu("volume", "qos", "data", "iops", "0", "weight", "9")
+        same(json.loads(cipu("--json", "volume", "list"))[2]["size"], 12 * MIB)
+        same(len(cipu("volume", "latency", "data").splitlines()), 11)
+        cipu("volume", "erase", "data")
+        same(cipu("disk", "list").splitlines()[1].split()[-1], "root,data")
+        cipu("volume", "delete", "data", "destroy")
+        same(names(daemon), ["root", "scratch"])
+
+
+def metrics():
+    with Daemon(VOLUMES) as daemon:
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(daemon.folder + "/metrics")
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        for line in (f'cipu_volume_bytes{{volume="root"}} {8 * MIB}', 'cipu_volume_operations_total{volume="scratch",operation="read"} 0',
+                     'cipu_volume_errors_total{volume="root",operation="discard"} 0',
+                     'cipu_volume_latency_seconds_bucket{volume="root",operation="write",le="+Inf"} 0',
+                     '# TYPE cipu_volume_latency_seconds histogram'):
+            assert line in text, line
+        same([one["name"] for one in daemon.call("stats_get")["volumes"]], ["root", "scratch"])
+
+
+for test in (from_the_file, calls, killed, reloaded, refused_files, command_line, metrics):
+    tap.run(test.__name__, test)
+tap.done()
