@@ -181,7 +181,7 @@ int main(int argc, char **argv)
     int result = start(&run, &load);
     if (result == 0)
         result = measure(&run, &load, &operations);
-    if (result < 0 || run.failed) {
+    if (result < 0 || run.failed || !run.done) {
         fprintf(stderr, "bench-block: %s: %s, %llu commands failed\n", load.socket, strerror(-result),
                 (unsigned long long)run.failed);
         return 1;
