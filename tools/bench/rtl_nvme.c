@@ -232,10 +232,10 @@ static struct figures measure(uint32_t length)
     double commands = (double)(bench.completed - first), cycles = (double)(after.cycles - before.cycles);
     double tlps = (double)(after.host.read_requests - before.host.read_requests + after.host.completions -
                            before.host.completions + after.host.write_packets - before.host.write_packets);
-    double data = 3.0 * (double)((length + 511) / 512); /* of 512 bytes: a read, its completion, a write */
+    uint32_t pieces = (length + 511) / 512, lines = length / 64; /* of 512 bytes: a read, its completion, a write */
     struct figures figures = {.cycles = cycles / commands,
-                              .beats = commands * (double)(length / 64) / cycles,
-                              .tlps = tlps / commands - data,
+                              .beats = commands * lines / cycles,
+                              .tlps = tlps / commands - 3.0 * pieces,
                               .interrupts = (double)interrupts(&bench) / commands};
     rtl_card_run(bench.card);
     cipu_host_close(bench.host);
