@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # time limit: 300
 #
-# The daemon is killed at 200 random instants under writes to a file and to a disk that is cut into volumes: what was
+# The daemon is killed at 200 random instants (KILLS in the environment) under writes to a file and to a disk that is cut into volumes: what was
 # acknowledged is there each time, and no sector is a mixture.
 cd "$(dirname "$0")/../.." || exit
 . tests/e2e/tap.sh
@@ -20,8 +20,8 @@ volumes:
 controllers:
   - {id: 1, name: disk, type: nvme, socket: $work/disk.vfio, volumes: [file, part], queues: 1}
 END
-"$job_bin/power_cut" "$job_cipud" "$work/card.yaml" "$work/disk.vfio" 200 >"$work/out" 2>"$work/errors"
+"$job_bin/power_cut" "$job_cipud" "$work/card.yaml" "$work/disk.vfio" "${KILLS:-200}" >"$work/out" 2>"$work/errors"
 status=$?
 tail -n 3 "$work/errors" | sed 's/^/# /'
-tap_result $status '200 kills lose nothing that was acknowledged'
+tap_result $status "${KILLS:-200} kills lose nothing that was acknowledged"
 tap_done

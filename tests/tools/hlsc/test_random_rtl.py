@@ -15,7 +15,7 @@ import model
 import random_kernel
 
 B = os.environ.get("B", "build/release")
-SEED, COUNT = int(os.environ.get("SEED", "1000")), int(os.environ.get("COUNT", "200"))
+SEED, COUNT = int(os.environ.get("SEED", "1000")), int(os.environ.get("COUNT", "120"))
 BATCH = 20  # kernels in one program
 RUNS = "2"
 COMPILER = ("clang++-19", "-O0")  # each program runs for a moment only
