@@ -116,8 +116,8 @@ static inline void native_pass(struct native_passed *passed, uint64_t packets, u
 /* The doorbells of an NVMe controller, one a word. */
 struct native_nvme_page {
     _Atomic uint32_t value[DOORBELL_NVME_WORDS];
-    _Atomic uint64_t rung;                /* a bit a word */
-    uint32_t passed[DOORBELL_NVME_WORDS]; /* of a page that the guest writes itself: what was seen last; the thread's */
+    _Atomic uint64_t rung;                        /* a bit a word */
+    _Atomic uint32_t passed[DOORBELL_NVME_WORDS]; /* of a page that the guest writes itself: what was seen last */
 };
 
 /* A kernel's wish to be woken, the thread's own. */

@@ -44,6 +44,12 @@ int native_doorbell_word(struct cipu_card *base, uint32_t page, uint32_t index, 
     if (page < DOORBELL_NVME || page >= DOORBELL_PAGES || index >= DOORBELL_NVME_WORDS)
         return -EINVAL;
     struct native_nvme_page *words = &card->nvme_pages[page - DOORBELL_NVME];
+    uint8_t *pages = atomic_load(&card->doorbell_pages);
+    /* What the guest may write by itself begins anew from here: whatever it writes next is another value, or a ring. */
+    if (pages && (atomic_load(&card->doorbell_shared[page / 64]) >> page % 64 & 1)) {
+        atomic_store((_Atomic uint32_t *)(void *)(pages + (size_t)page * DOORBELL_PAGE_BYTES) + index, value);
+        atomic_store(&words->passed[index], value);
+    }
     atomic_store(&words->value[index], value);
     atomic_fetch_or(&words->rung, UINT64_C(1) << index);
     ring(card, page);
@@ -128,9 +134,9 @@ static void look_at_words(struct native_card *card, uint32_t page, const uint8_t
     struct native_nvme_page *words = &card->nvme_pages[page - DOORBELL_NVME];
     for (uint32_t i = 0; i < DOORBELL_NVME_WORDS; i++) {
         uint32_t value = atomic_load_explicit(&word[i], memory_order_acquire);
-        if (value == words->passed[i])
+        if (value == atomic_load_explicit(&words->passed[i], memory_order_relaxed))
             continue;
-        words->passed[i] = value;
+        atomic_store_explicit(&words->passed[i], value, memory_order_relaxed);
         atomic_store_explicit(&words->value[i], value, memory_order_relaxed);
         atomic_fetch_or(&words->rung, UINT64_C(1) << i);
         ring(card, page);
