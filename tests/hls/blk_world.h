@@ -182,7 +182,7 @@ static inline void world_start(struct world *world, uint32_t number, uint16_t fl
     for (uint16_t i = 0; i < WORLD_ENTRIES; i++)
         queue->free[i] = i;
     struct queue_setting setting = world_setting(number, flags);
-    for (uint8_t target = TARGET_BLK; target <= TARGET_BLK_USED; target++) {
+    for (unsigned target = TARGET_BLK; target <= TARGET_BLK_USED; target++) {
         struct command_entry entry = world_entry(COMMAND_QUEUE_SET, target, number);
         memcpy(entry.data, &setting, sizeof setting);
         assert_int_equal(world_command(world, &entry).status, STATUS_OK);

@@ -179,7 +179,7 @@ static inline bool bench_read(struct block_bench *bench, struct bench_reader *re
 /* One piece: the read's data goes straight to the write. */
 static inline bool bench_move(struct block_bench *bench)
 {
-    struct dma_request from, to;
+    struct dma_request from = {0}, to = {0};
     if (bench->answering) {
         bench->answering = !stream_put(&bench->moved, &bench->done);
         return !bench->answering;

@@ -136,7 +136,7 @@ static inline void lay_sgl(struct layout *layout)
 /* Descriptors in any order in their table; readable ones, then writable ones. */
 static inline void lay_chain(struct layout *layout)
 {
-    uint32_t entries = 4u << below(layout, 6), place[128];
+    uint32_t entries = 4u << below(layout, 6), place[128] = {0};
     bool out = layout->answer.flags & ANSWER_MOVE_OUT, straight = below(layout, 2);
     uint64_t table = below(layout, 4000) * 16u;
     for (uint32_t i = 0; i < entries; i++)
@@ -214,7 +214,7 @@ static inline void finish(struct layout *layout, const struct block_context *con
     assert_int_equal(notice.kind, BACKEND_MOVED);
     assert_int_equal(notice.tag, context->tag);
     assert_int_equal(notice.status, status);
-    struct block_finished finished;
+    struct block_finished finished = {0};
     assert_true(stream_get(&bench->finished_disk, &finished));
     assert_int_equal(finished.tag, context->tag);
 }

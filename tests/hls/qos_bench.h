@@ -190,8 +190,7 @@ static inline void run(struct world *world, uint64_t ticks)
 
 static inline struct command_entry set(struct world *world, uint32_t number, const struct volume_setting *setting)
 {
-    struct command_entry entry, back;
-    memset(&entry, 0, sizeof entry);
+    struct command_entry entry = {0}, back = {0};
     entry.opcode = COMMAND_VOLUME_SET;
     entry.target = TARGET_BLOCK;
     entry.index = number;

@@ -133,7 +133,7 @@ static void notices_and_commands_take_turns(void **context)
     }
     const uint16_t entries[] = {2, 0, 1, 2, 0, 1, 2, 0, 1};
     for (uint32_t i = 0; i < 9; i++) {
-        struct ring_work work;
+        struct ring_work work = {0};
         assert_true(bench_post(bench));
         assert_true(stream_get(&bench->entry, &work));
         assert_int_equal(work.entries, entries[i]);

@@ -72,7 +72,7 @@ static void settle(struct world *world)
 
 static void assert_alert(struct world *world, uint16_t fault)
 {
-    struct event_entry event;
+    struct event_entry event = {0};
     settle(world);
     assert_true(stream_get(&world->bench->virtq_alert, &event));
     assert_int_equal(event.kind, EVENT_QUEUE_STOPPED);
@@ -260,8 +260,8 @@ static void holds_a_queue_of_the_largest_size(void **context)
     struct world *world = *context;
     struct queue_setting setting = world_setting(0, QUEUE_INDIRECT);
     setting.entries = BLOCK_SLOTS;
-    for (uint8_t target = TARGET_BLK; target <= TARGET_BLK_USED; target++) {
-        struct command_entry entry = world_entry(COMMAND_QUEUE_SET, target, 0);
+    for (unsigned target = TARGET_BLK; target <= TARGET_BLK_USED; target++) {
+        struct command_entry entry = world_entry(COMMAND_QUEUE_SET, (uint8_t)target, 0);
         memcpy(entry.data, &setting, sizeof setting);
         assert_int_equal(world_command(world, &entry).status, STATUS_OK);
     }
@@ -331,8 +331,8 @@ static void starts_again(void **context)
 static void refuses_bad_settings(void **context)
 {
     struct world *world = *context;
-    for (uint8_t target = TARGET_BLK; target <= TARGET_BLK_USED; target++) {
-        struct command_entry entry = world_entry(COMMAND_QUEUE_SET, target, 0);
+    for (unsigned target = TARGET_BLK; target <= TARGET_BLK_USED; target++) {
+        struct command_entry entry = world_entry(COMMAND_QUEUE_SET, (uint8_t)target, 0);
         struct queue_setting good = world_setting(0, 0), bad = good;
         bad.flags = 0;
         memcpy(entry.data, &bad, sizeof bad);
