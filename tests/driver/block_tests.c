@@ -110,8 +110,11 @@ static void load(struct world *world, uint32_t commands)
     drain(world);
 }
 
-void block_test_random(const struct block_test *job)
+/* Random commands of all queues of two controllers, one of them with shadow doorbells. */
+static void test_random(void **state)
 {
+    const struct block_test *job = &block_test_card;
+    (void)state;
     struct world *world = open_world(job);
     start_controllers(world);
     load(world, job->commands);
@@ -138,8 +141,11 @@ static struct nvme_completion wait_for(struct world *world, struct world_control
     return copy;
 }
 
-void block_test_raw(const struct block_test *job)
+/* Admin and unknown commands go to the host as they are. */
+static void test_raw(void **state)
 {
+    const struct block_test *job = &block_test_card;
+    (void)state;
     struct world *world = open_world(job);
     start_controllers(world);
     struct world_controller *controller = &world->controllers[0];
@@ -169,8 +175,11 @@ static uint16_t status_of(struct world *world, struct world_pair *pair, uint8_t 
     return (uint16_t)(completion.status >> 1 & 0x7ffu);
 }
 
-void block_test_errors(const struct block_test *job)
+/* Bad PRPs, memory outside the window, a failing host: the right status, and the other controller goes on. */
+static void test_errors(void **state)
 {
+    const struct block_test *job = &block_test_card;
+    (void)state;
     struct world *world = open_world(job);
     start_controllers(world);
     struct world_pair *pair = &world->controllers[0].pairs[1];
@@ -196,8 +205,11 @@ void block_test_errors(const struct block_test *job)
     close_world(world);
 }
 
-void block_test_restart(const struct block_test *job)
+/* Queues stop and start again under load. */
+static void test_restart(void **state)
 {
+    const struct block_test *job = &block_test_card;
+    (void)state;
     struct world *world = open_world(job);
     for (unsigned round = 0; round < 4; round++) {
         start_controllers(world);
@@ -207,4 +219,11 @@ void block_test_restart(const struct block_test *job)
     }
     assert_memory_equal(world->volume, world->shadow, WORLD_VOLUME_BYTES);
     close_world(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random), cmocka_unit_test(test_raw),
+                                       cmocka_unit_test(test_errors), cmocka_unit_test(test_restart)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

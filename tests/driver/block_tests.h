@@ -11,13 +11,7 @@ struct block_test {
     uint32_t commands;
 };
 
-/* Random commands of all queues of two controllers, one of them with shadow doorbells. */
-void block_test_random(const struct block_test *job);
-/* Admin and unknown commands go to the host as they are. */
-void block_test_raw(const struct block_test *job);
-/* Bad PRPs, memory outside the window, a failing host: the right status, and the other controller goes on. */
-void block_test_errors(const struct block_test *job);
-/* Queues stop and start again under load. */
-void block_test_restart(const struct block_test *job);
+/* The program's: which card, and how much. */
+extern const struct block_test block_test_card;
 
 #endif
