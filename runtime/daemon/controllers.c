@@ -254,7 +254,7 @@ static int open_socket(struct controller *controller, struct cipu_error *error)
         return vfio_user_server_create(path, &nvme_ops, controller->nvme, &controller->server, error);
     if (controller->settings.vhost_user)
         return vhost_user_server_create(path, &virtio_blk_vhost_ops, controller->blk, &controller->vhost_server, error);
-    return vfio_user_server_create(path, &virtio_blk_pci_ops, controller->blk, &controller->server, error);
+    return vfio_user_server_create(path, &virtio_pci_device_ops, controller->blk, &controller->server, error);
 }
 
 int daemon_controller_add(struct daemon *daemon, const struct controller_settings *settings, enum origin origin,

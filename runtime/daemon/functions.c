@@ -120,7 +120,8 @@ int daemon_function_add(struct daemon *daemon, const struct function_settings *s
     set_function(daemon, settings->net.id, function);
     /* The socket comes last: who connects finds everything there. */
     if (function->device)
-        result = vfio_user_server_create(settings->socket, &virtio_net_ops, function->device, &function->server, error);
+        result = vfio_user_server_create(settings->socket, &virtio_pci_device_ops, function->device, &function->server,
+                                         error);
     if (result < 0) {
         net_function_remove(daemon->net, settings->net.id, NULL);
         daemon_function_drop(daemon, settings->net.id);

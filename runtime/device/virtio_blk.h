@@ -9,8 +9,8 @@
 
 #include "driver/host.h"
 #include "runtime/block/volume.h"
-#include "runtime/device/device.h"
 #include "runtime/device/vhost_device.h"
+#include "runtime/device/virtio_pci.h"
 
 struct virtio_blk;
 
@@ -23,11 +23,10 @@ struct virtio_blk_settings {
     unsigned queues;             /* 0 = 4 */
     unsigned queue_entries;      /* largest size, a power of two up to BLOCK_SLOTS; 0 = BLOCK_SLOTS */
     const char *serial;          /* at most VIRTIO_BLK_SERIAL_BYTES; NULL = the beginning of the volume's name */
-    bool vhost;                  /* for virtio_blk_vhost_ops, else for virtio_blk_pci_ops */
+    bool vhost;                  /* for virtio_blk_vhost_ops, else for virtio_pci_device_ops */
     bool map_doorbells;          /* PCI: let the client map the doorbell pages (needs a card with poll=always) */
 };
 
-extern const struct device_ops virtio_blk_pci_ops;
 extern const struct vhost_device_ops virtio_blk_vhost_ops;
 
 int virtio_blk_create(struct cipu_card *card, struct cipu_host *host, struct block_engine *engine,

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The function as a PCI device, for a vfio-user server. */
+#include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "driver/host.h"
 #include "hls/include/dma.h"
 #include "runtime/device/virtio_blk_internal.h"
+
+static_assert(offsetof(struct virtio_blk, pci) == 0, "virtio_pci_device_ops takes it for its struct virtio_pci");
 
 #define VIRTIO_TYPE_BLOCK 2u
 #define CLASS_STORAGE     0x018000u
@@ -143,7 +147,8 @@ static int share_doorbells(struct virtio_blk *blk)
 
 int blk_pci_init(struct virtio_blk *blk, bool map_doorbells)
 {
-    const struct virtio_pci_settings transport = {.type = VIRTIO_TYPE_BLOCK,
+    const struct virtio_pci_settings transport = {.memory = blk->memory,
+                                                  .type = VIRTIO_TYPE_BLOCK,
                                                   .class_code = CLASS_STORAGE,
                                                   .features = blk->offered,
                                                   .queues = blk->queue_count,
@@ -180,70 +185,3 @@ void blk_pci_used(struct virtio_blk *blk, unsigned queue)
 {
     virtio_pci_interrupt(&blk->pci, blk->queues[queue].vector);
 }
-
-static void region_info(void *device, unsigned region, struct device_region *info)
-{
-    virtio_pci_region_info(&((struct virtio_blk *)device)->pci, region, info);
-}
-
-static unsigned irq_count(void *device, unsigned irq)
-{
-    return virtio_pci_irq_count(&((struct virtio_blk *)device)->pci, irq);
-}
-
-static int region_read(void *device, unsigned region, uint64_t offset, void *data, size_t bytes)
-{
-    return virtio_pci_region_read(&((struct virtio_blk *)device)->pci, region, offset, data, bytes);
-}
-
-static int region_write(void *device, unsigned region, uint64_t offset, const void *data, size_t bytes)
-{
-    return virtio_pci_region_write(&((struct virtio_blk *)device)->pci, region, offset, data, bytes);
-}
-
-static int irq_set(void *device, unsigned irq, unsigned vector, int fd)
-{
-    return virtio_pci_irq_set(&((struct virtio_blk *)device)->pci, irq, vector, fd);
-}
-
-static int dma_map(void *device, uint64_t address, uint64_t length, int fd, off_t offset, int protection)
-{
-    return guest_memory_map(((struct virtio_blk *)device)->memory, address, length, fd, offset, protection);
-}
-
-static int dma_unmap(void *device, uint64_t address, uint64_t length)
-{
-    (void)length;
-    guest_memory_unmap(((struct virtio_blk *)device)->memory, address);
-    return 0;
-}
-
-/* Memory without a descriptor is out of the card's reach, and a disk's requests are not relayed. */
-static void memory_messages(void *device, const struct device_memory_messages *messages)
-{
-    (void)device;
-    (void)messages;
-}
-
-static void reset(void *device)
-{
-    virtio_pci_reset(&((struct virtio_blk *)device)->pci);
-}
-
-static void disconnected(void *device)
-{
-    struct virtio_blk *blk = device;
-    virtio_pci_disconnected(&blk->pci);
-    guest_memory_clear(blk->memory);
-}
-
-const struct device_ops virtio_blk_pci_ops = {.region_info = region_info,
-                                              .irq_count = irq_count,
-                                              .region_read = region_read,
-                                              .region_write = region_write,
-                                              .irq_set = irq_set,
-                                              .dma_map = dma_map,
-                                              .dma_unmap = dma_unmap,
-                                              .memory_messages = memory_messages,
-                                              .reset = reset,
-                                              .disconnected = disconnected};

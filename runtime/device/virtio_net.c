@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/device/virtio_net.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hls/include/dma.h"
 #include "runtime/device/virtio_net_internal.h"
+
+static_assert(offsetof(struct virtio_net, pci) == 0, "virtio_pci_device_ops takes it for its struct virtio_pci");
 
 #define VIRTIO_TYPE_NET 1u
 #define CLASS_ETHERNET  0x020000u
@@ -79,6 +83,8 @@ static int check_settings(const struct virtio_net_settings *settings, struct cip
 static int init_transport(struct virtio_net *net, const struct virtio_net_settings *settings)
 {
     const struct virtio_pci_settings transport = {
+        .memory = net->memory,
+        .relays = true,
         .type = VIRTIO_TYPE_NET,
         .class_code = CLASS_ETHERNET,
         .features = NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_MTU | NET_F_MAC | NET_F_MRG_RXBUF | NET_F_STATUS |
@@ -133,11 +139,11 @@ int virtio_net_create(struct cipu_card *card, struct cipu_host *host, const stru
     memcpy(net->permanent_mac, settings->mac, sizeof net->permanent_mac);
     pthread_mutex_init(&net->work_lock, NULL);
     pthread_mutex_init(&net->fault_lock, NULL);
-    result = init_transport(net, settings);
     for (unsigned i = 0; i < NET_QUEUES; i++)
         net->queues[i].vector = VIRTIO_PCI_NO_VECTOR;
+    result = guest_memory_create(card, (uint64_t)net->function << CIPU_WINDOW_SHIFT, RELAY_ADDRESS, &net->memory);
     if (!result)
-        result = guest_memory_create(card, (uint64_t)net->function << CIPU_WINDOW_SHIFT, RELAY_ADDRESS, &net->memory);
+        result = init_transport(net, settings);
     if (!result)
         result = net_window_set(net, CIPU_WINDOW_BYTES);
     if (!result && settings->map_doorbells)
@@ -166,7 +172,8 @@ void virtio_net_destroy(struct virtio_net *net)
     net_window_set(net, 0);
     relay_destroy(net->relay);
     guest_memory_destroy(net->memory);
-    virtio_pci_free(&net->pci);
+    if (net->pci.ops)
+        virtio_pci_free(&net->pci);
     pthread_mutex_destroy(&net->work_lock);
     pthread_mutex_destroy(&net->fault_lock);
     free(net->chain);
@@ -211,68 +218,3 @@ void virtio_net_state(struct virtio_net *net, struct virtio_net_state *state)
     }
     pthread_mutex_unlock(&net->pci.lock);
 }
-
-static void region_info(void *device, unsigned region, struct device_region *info)
-{
-    virtio_pci_region_info(&((struct virtio_net *)device)->pci, region, info);
-}
-
-static unsigned irq_count(void *device, unsigned irq)
-{
-    return virtio_pci_irq_count(&((struct virtio_net *)device)->pci, irq);
-}
-
-static int region_read(void *device, unsigned region, uint64_t offset, void *data, size_t bytes)
-{
-    return virtio_pci_region_read(&((struct virtio_net *)device)->pci, region, offset, data, bytes);
-}
-
-static int region_write(void *device, unsigned region, uint64_t offset, const void *data, size_t bytes)
-{
-    return virtio_pci_region_write(&((struct virtio_net *)device)->pci, region, offset, data, bytes);
-}
-
-static int irq_set(void *device, unsigned irq, unsigned vector, int fd)
-{
-    return virtio_pci_irq_set(&((struct virtio_net *)device)->pci, irq, vector, fd);
-}
-
-static int dma_map(void *device, uint64_t address, uint64_t length, int fd, off_t offset, int protection)
-{
-    return guest_memory_map(((struct virtio_net *)device)->memory, address, length, fd, offset, protection);
-}
-
-static int dma_unmap(void *device, uint64_t address, uint64_t length)
-{
-    (void)length;
-    guest_memory_unmap(((struct virtio_net *)device)->memory, address);
-    return 0;
-}
-
-static void memory_messages(void *device, const struct device_memory_messages *messages)
-{
-    guest_memory_messages(((struct virtio_net *)device)->memory, messages);
-}
-
-static void reset(void *device)
-{
-    virtio_pci_reset(&((struct virtio_net *)device)->pci);
-}
-
-static void disconnected(void *device)
-{
-    struct virtio_net *net = device;
-    virtio_pci_disconnected(&net->pci);
-    guest_memory_clear(net->memory);
-}
-
-const struct device_ops virtio_net_ops = {.region_info = region_info,
-                                          .irq_count = irq_count,
-                                          .region_read = region_read,
-                                          .region_write = region_write,
-                                          .irq_set = irq_set,
-                                          .dma_map = dma_map,
-                                          .dma_unmap = dma_unmap,
-                                          .memory_messages = memory_messages,
-                                          .reset = reset,
-                                          .disconnected = disconnected};

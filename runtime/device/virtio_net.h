@@ -7,9 +7,9 @@
 #define CIPU_VIRTIO_NET_H
 
 #include "driver/host.h"
-#include "runtime/device/device.h"
+#include "runtime/device/virtio_pci.h"
 
-struct virtio_net;
+struct virtio_net; /* its frontend: virtio_pci_device_ops */
 
 struct virtio_net_settings {
     unsigned function; /* of the card, 0 .. CARD_FUNCTIONS - 2 */
@@ -18,8 +18,6 @@ struct virtio_net_settings {
     unsigned queue_entries; /* largest size, a power of two; 0 = 256 */
     bool map_doorbells;     /* let the client map the doorbell pages (needs a card with poll=always) */
 };
-
-extern const struct device_ops virtio_net_ops;
 
 int virtio_net_create(struct cipu_card *card, struct cipu_host *host, const struct virtio_net_settings *settings,
                       struct virtio_net **device, struct cipu_error *error);

@@ -77,6 +77,8 @@ int virtio_pci_init(struct virtio_pci *pci, const struct virtio_pci_settings *se
     memset(pci, 0, sizeof *pci);
     pci->ops = ops;
     pci->device = device;
+    pci->memory = settings->memory;
+    pci->relays = settings->relays;
     pci->offered = settings->features;
     pci->queue_count = settings->queues;
     pci->queue_entries_max = settings->queue_entries_max;

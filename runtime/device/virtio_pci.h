@@ -72,6 +72,8 @@ struct virtio_pci_queue {
     bool enabled;
 };
 
+struct guest_memory; /* runtime/device/guest_memory.h */
+
 struct virtio_pci_ops {
     bool (*features_ok)(void *device, uint64_t features);
     void (*config)(void *device, uint8_t *bytes, size_t size); /* the device-specific configuration, as it reads now */
@@ -85,9 +87,12 @@ struct virtio_pci_ops {
     void (*notify)(void *device, unsigned queue);
 };
 
+/* The first member of every device with this transport. */
 struct virtio_pci {
     const struct virtio_pci_ops *ops;
     void *device;
+    struct guest_memory *memory; /* the device's */
+    bool relays;                 /* memory without a file descriptor is of use too */
     pthread_mutex_t lock;
     struct pci_config config;
     uint8_t window_capability; /* offset of the configuration access capability, 4.1.4.9 */
@@ -110,6 +115,8 @@ struct virtio_pci {
 };
 
 struct virtio_pci_settings {
+    struct guest_memory *memory;
+    bool relays;
     uint16_t type; /* virtio device type: 1 = network */
     uint32_t class_code;
     uint64_t features;
@@ -122,6 +129,9 @@ struct virtio_pci_settings {
 int virtio_pci_init(struct virtio_pci *pci, const struct virtio_pci_settings *settings,
                     const struct virtio_pci_ops *ops, void *device);
 void virtio_pci_free(struct virtio_pci *pci);
+
+/* virtio_pci_device.c: what the device's frontend is given. */
+extern const struct device_ops virtio_pci_device_ops;
 
 void virtio_pci_region_info(struct virtio_pci *pci, unsigned region, struct device_region *info);
 unsigned virtio_pci_irq_count(const struct virtio_pci *pci, unsigned irq);

@@ -46,9 +46,9 @@ struct ring {
 static struct ring ring_of(struct attacker *attacker, unsigned queue)
 {
     uint64_t descriptors = 0, avail = 0;
-    virtio_net_driver_common_write(&attacker->driver, 22, queue, 2);
-    virtio_net_driver_common_read(&attacker->driver, 32, &descriptors, 8);
-    virtio_net_driver_common_read(&attacker->driver, 40, &avail, 8);
+    virtio_driver_write(&attacker->driver.pci, 22, queue, 2);
+    virtio_driver_read(&attacker->driver.pci, 32, &descriptors, 8);
+    virtio_driver_read(&attacker->driver.pci, 40, &avail, 8);
     struct ring ring = {(struct virtq_descriptor *)(void *)(attacker->memory + (descriptors - GUEST_ADDRESS)),
                         attacker->memory + (avail - GUEST_ADDRESS)};
     return ring;
@@ -74,7 +74,7 @@ static void offer(struct attacker *attacker, unsigned queue, uint16_t head)
     put16(ring.avail + VIRTQ_AVAIL_RING + 2u * (index % DRIVER_ENTRIES), head);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     put16(ring.avail + VIRTQ_AVAIL_INDEX, (uint16_t)(index + 1u));
-    virtio_net_driver_kick(&attacker->driver, queue);
+    virtio_driver_kick(&attacker->driver.pci, queue);
 }
 
 static void describe(struct attacker *attacker, unsigned queue, unsigned at, uint64_t address, uint32_t length,
@@ -88,7 +88,7 @@ static void attack_index(struct attacker *attacker, unsigned queue)
 {
     struct ring ring = ring_of(attacker, queue);
     put16(ring.avail + VIRTQ_AVAIL_INDEX, (uint16_t)(get16(ring.avail + VIRTQ_AVAIL_INDEX) + 40000u));
-    virtio_net_driver_kick(&attacker->driver, queue);
+    virtio_driver_kick(&attacker->driver.pci, queue);
 }
 
 static void attack_head(struct attacker *attacker, unsigned queue)
@@ -127,9 +127,9 @@ static void attack_indirect(struct attacker *attacker, unsigned queue)
     static const uint32_t lengths[] = {0, 1, 15, 17, 16, 32, 0xfffffff0u, 0xffffffffu, 1u << 20};
     uint32_t length = lengths[random_next(attacker) % (sizeof lengths / sizeof *lengths)];
     /* The table is the ring itself: an indirect descriptor leads to an indirect descriptor. */
-    virtio_net_driver_common_write(&attacker->driver, 22, queue, 2);
+    virtio_driver_write(&attacker->driver.pci, 22, queue, 2);
     uint64_t table = 0;
-    virtio_net_driver_common_read(&attacker->driver, 32, &table, 8);
+    virtio_driver_read(&attacker->driver.pci, 32, &table, 8);
     describe(attacker, queue, 0, table, length, VIRTQ_INDIRECT, 0);
     offer(attacker, queue, 0);
 }
@@ -155,7 +155,7 @@ static void attack_garbage(struct attacker *attacker, unsigned queue)
         uint64_t value = random_next(attacker);
         memcpy(attacker->memory + at, &value, 8);
     }
-    virtio_net_driver_kick(&attacker->driver, queue);
+    virtio_driver_kick(&attacker->driver.pci, queue);
 }
 
 /* Changes descriptors while the card reads them. */
@@ -192,8 +192,8 @@ static void attack_registers(struct attacker *attacker, unsigned queue)
     (void)queue;
     for (unsigned i = 0; i < 200; i++) {
         uint64_t value = random_next(attacker);
-        vfio_user_client_write(attacker->client, attacker->driver.common.bar,
-                               attacker->driver.common.offset + random_next(attacker) % 64, &value,
+        vfio_user_client_write(attacker->client, attacker->driver.pci.common.bar,
+                               attacker->driver.pci.common.offset + random_next(attacker) % 64, &value,
                                1u << (random_next(attacker) % 4));
     }
 }
@@ -202,7 +202,7 @@ static void attack_unmap(struct attacker *attacker, unsigned queue)
 {
     offer(attacker, queue, 0);
     vfio_user_client_dma_unmap(attacker->client, GUEST_ADDRESS, DRIVER_MEMORY_BYTES);
-    virtio_net_driver_kick(&attacker->driver, queue);
+    virtio_driver_kick(&attacker->driver.pci, queue);
 }
 
 static void attack_leave(struct attacker *attacker, unsigned queue)

@@ -9,18 +9,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/peers/try.h"
+
 #define ANSWER_MS   10000
 #define CONFIG_SIZE 57u /* what QEMU asks for */
 
 #define STATUS_READY    15u
 #define STATUS_FEATURES 11u
-
-#define TRY(call)                \
-    do {                         \
-        int try_result = (call); \
-        if (try_result)          \
-            return try_result;   \
-    } while (0)
 
 int vhost_user_client_connect(struct vhost_user_client *client, const char *path)
 {

@@ -8,124 +8,27 @@
 
 #include "hls/include/virtio.h"
 #include "runtime/device/virtio_pci.h"
+#include "tests/peers/try.h"
 
-#define CONFIG     7u
-#define AVAIL      (DRIVER_ENTRIES * 16u)
-#define USED       4096u
-#define POLL_US    50u
-#define SEND_MS    5000u
-#define BUS_MASTER 6u /* memory and bus master enable */
-#define VENDOR_ID  9u
-
-#define TRY(call)                \
-    do {                         \
-        int try_result = (call); \
-        if (try_result)          \
-            return try_result;   \
-    } while (0)
-
-static uint16_t get_16(const uint8_t *bytes)
-{
-    return (uint16_t)(bytes[0] | bytes[1] << 8);
-}
-
-static uint32_t get_32(const uint8_t *bytes)
-{
-    return get_16(bytes) | (uint32_t)get_16(bytes + 2) << 16;
-}
+#define TYPE_NET 1u
+#define AVAIL    (DRIVER_ENTRIES * 16u)
+#define USED     4096u
+#define POLL_US  50u
+#define SEND_MS  5000u
 
 int virtio_net_driver_probe(struct virtio_net_driver *driver, struct vfio_user_client *client)
 {
-    uint8_t config[4096];
     memset(driver, 0, sizeof *driver);
-    driver->client = client;
-    TRY(vfio_user_client_read(client, CONFIG, 0, config, sizeof config));
-    if (get_16(config) != 0x1af4 || get_16(config + 2) != 0x1041)
-        return -ENODEV;
-    struct virtio_structure *structures[] = {
-        [1] = &driver->common, [2] = &driver->notify, [3] = &driver->isr, [4] = &driver->device, [5] = &driver->window};
-    unsigned steps = 0;
-    for (unsigned at = config[0x34]; at && steps < 64; at = config[at + 1], steps++) {
-        unsigned type = config[at + 3];
-        if (config[at] != VENDOR_ID || type < 1 || type > 5)
-            continue;
-        *structures[type] =
-            (struct virtio_structure){config[at + 4], get_32(config + at + 8), get_32(config + at + 12)};
-        if (type == 2)
-            driver->notify_multiplier = get_32(config + at + 16);
-        if (type == 5)
-            driver->window.offset = at;
-    }
-    return driver->common.length && driver->notify.length && driver->isr.length && driver->device.length ? 0 : -ENODEV;
-}
-
-int virtio_net_driver_common_read(struct virtio_net_driver *driver, uint32_t offset, void *value, uint32_t bytes)
-{
-    return vfio_user_client_read(driver->client, driver->common.bar, driver->common.offset + offset, value, bytes);
-}
-
-int virtio_net_driver_common_write(struct virtio_net_driver *driver, uint32_t offset, uint64_t value, uint32_t bytes)
-{
-    return vfio_user_client_write(driver->client, driver->common.bar, driver->common.offset + offset, &value, bytes);
-}
-
-int virtio_net_driver_status(struct virtio_net_driver *driver, uint8_t *status)
-{
-    return virtio_net_driver_common_read(driver, VIRTIO_PCI_STATUS, status, 1);
-}
-
-int virtio_net_driver_kick(struct virtio_net_driver *driver, unsigned queue)
-{
-    uint16_t value = (uint16_t)queue;
-    return vfio_user_client_write_posted(driver->client, driver->notify.bar,
-                                         driver->notify.offset + driver->queues[queue].notify_offset, &value,
-                                         sizeof value);
-}
-
-static int negotiate(struct virtio_net_driver *driver, uint64_t features)
-{
-    uint32_t low, high;
-    uint8_t status;
-    TRY(virtio_net_driver_common_write(driver, VIRTIO_PCI_STATUS, 0, 1));
-    TRY(virtio_net_driver_status(driver, &status));
-    if (status)
-        return -EBUSY;
-    TRY(virtio_net_driver_common_write(driver, VIRTIO_PCI_STATUS, 3, 1));
-    TRY(virtio_net_driver_common_write(driver, VIRTIO_PCI_DEVICE_FEATURE_SELECT, 0, 4));
-    TRY(virtio_net_driver_common_read(driver, VIRTIO_PCI_DEVICE_FEATURE, &low, 4));
-    TRY(virtio_net_driver_common_write(driver, VIRTIO_PCI_DEVICE_FEATURE_SELECT, 1, 4));
-    TRY(virtio_net_driver_common_read(driver, VIRTIO_PCI_DEVICE_FEATURE, &high, 4));
-    driver->offered = low | (uint64_t)high << 32;
-    driver->accepted = features & driver->offered;
-    TRY(virtio_net_driver_common_write(driver, VIRTIO_PCI_DRIVER_FEATURE_SELECT, 0, 4));
-    TRY(virtio_net_driver_common_write(driver, VIRTIO_PCI_DRIVER_FEATURE, (uint32_t)driver->accepted, 4));
-    TRY(virtio_net_driver_common_write(driver, VIRTIO_PCI_DRIVER_FEATURE_SELECT, 1, 4));
-    TRY(virtio_net_driver_common_write(driver, VIRTIO_PCI_DRIVER_FEATURE, driver->accepted >> 32, 4));
-    TRY(virtio_net_driver_common_write(driver, VIRTIO_PCI_STATUS, 11, 1));
-    TRY(virtio_net_driver_status(driver, &status));
-    return status & VIRTIO_STATUS_FEATURES_OK ? 0 : -ENOTSUP;
-}
-
-static int set_address(struct virtio_net_driver *driver, uint32_t offset, uint64_t address)
-{
-    TRY(virtio_net_driver_common_write(driver, offset, (uint32_t)address, 4));
-    return virtio_net_driver_common_write(driver, offset + 4, address >> 32, 4);
+    return virtio_driver_probe(&driver->pci, client, TYPE_NET);
 }
 
 static int set_up_queue(struct virtio_net_driver *driver, unsigned index)
 {
-    struct driver_queue *queue = &driver->queues[index];
-    uint16_t notify_off;
+    const struct driver_queue *queue = &driver->queues[index];
+    const struct virtio_driver_ring ring = {DRIVER_ENTRIES, queue->ring_address, queue->ring_address + AVAIL,
+                                            queue->ring_address + USED};
     memset(queue->ring, 0, DRIVER_RING_BYTES);
-    TRY(virtio_net_driver_common_write(driver, VIRTIO_PCI_QUEUE_SELECT, index, 2));
-    TRY(virtio_net_driver_common_write(driver, VIRTIO_PCI_QUEUE_SIZE, DRIVER_ENTRIES, 2));
-    TRY(virtio_net_driver_common_write(driver, VIRTIO_PCI_QUEUE_VECTOR, index + 1, 2));
-    TRY(virtio_net_driver_common_read(driver, VIRTIO_PCI_QUEUE_NOTIFY_OFF, &notify_off, 2));
-    queue->notify_offset = (uint64_t)notify_off * driver->notify_multiplier;
-    TRY(set_address(driver, VIRTIO_PCI_QUEUE_DESCRIPTORS, queue->ring_address));
-    TRY(set_address(driver, VIRTIO_PCI_QUEUE_AVAIL, queue->ring_address + AVAIL));
-    TRY(set_address(driver, VIRTIO_PCI_QUEUE_USED, queue->ring_address + USED));
-    return virtio_net_driver_common_write(driver, VIRTIO_PCI_QUEUE_ENABLE, 1, 2);
+    return virtio_driver_set_queue(&driver->pci, index, &ring);
 }
 
 static void put_descriptor(struct driver_queue *queue, unsigned index, uint32_t length, uint16_t flags, uint16_t next)
@@ -164,9 +67,7 @@ static bool wait_used(struct driver_queue *queue, struct virtq_used_element *ele
 
 int virtio_net_driver_start(struct virtio_net_driver *driver, uint64_t features, uint8_t *memory, uint64_t address)
 {
-    const uint16_t command = BUS_MASTER;
-    TRY(vfio_user_client_write(driver->client, CONFIG, 4, &command, sizeof command));
-    TRY(negotiate(driver, features | VIRTIO_F_VERSION_1));
+    TRY(virtio_driver_negotiate(&driver->pci, features | VIRTIO_F_VERSION_1));
     for (unsigned i = 0; i < DRIVER_QUEUES; i++) {
         const size_t ring = i * DRIVER_RING_BYTES,
                      buffers = DRIVER_QUEUES * DRIVER_RING_BYTES + i * DRIVER_ENTRIES * DRIVER_BUFFER_BYTES;
@@ -176,12 +77,12 @@ int virtio_net_driver_start(struct virtio_net_driver *driver, uint64_t features,
                                                   .buffers_address = address + buffers};
         TRY(set_up_queue(driver, i));
     }
-    TRY(virtio_net_driver_common_write(driver, VIRTIO_PCI_STATUS, 15, 1));
+    TRY(virtio_driver_start(&driver->pci));
     for (unsigned i = 0; i < DRIVER_ENTRIES; i++) {
         put_descriptor(&driver->queues[DRIVER_RECEIVE], i, DRIVER_BUFFER_BYTES, VIRTQ_WRITE, 0);
         put_avail(&driver->queues[DRIVER_RECEIVE], (uint16_t)i);
     }
-    return virtio_net_driver_kick(driver, DRIVER_RECEIVE);
+    return virtio_driver_kick(&driver->pci, DRIVER_RECEIVE);
 }
 
 int virtio_net_driver_send(struct virtio_net_driver *driver, const void *frame, size_t bytes)
@@ -195,7 +96,7 @@ int virtio_net_driver_send(struct virtio_net_driver *driver, const void *frame, 
     memcpy(queue->buffers + slot * DRIVER_BUFFER_BYTES + sizeof(struct virtio_net_header), frame, bytes);
     put_descriptor(queue, slot, (uint32_t)(sizeof(struct virtio_net_header) + bytes), 0, 0);
     put_avail(queue, (uint16_t)slot);
-    TRY(virtio_net_driver_kick(driver, DRIVER_TRANSMIT));
+    TRY(virtio_driver_kick(&driver->pci, DRIVER_TRANSMIT));
     return wait_used(queue, &element, SEND_MS) ? element.id == slot ? 0 : -EPROTO : -EAGAIN;
 }
 
@@ -228,14 +129,14 @@ int virtio_net_driver_receive(struct virtio_net_driver *driver, void *frame, siz
             if (total < sizeof header)
                 return -EPROTO;
             memcpy(&header, bytes, sizeof header);
-            buffers = driver->accepted & (UINT64_C(1) << 15) ? header.buffers : 1;
+            buffers = driver->pci.accepted & (UINT64_C(1) << 15) ? header.buffers : 1;
         }
         if (++i >= buffers)
             break;
         if (!wait_used(&driver->queues[DRIVER_RECEIVE], &element, SEND_MS))
             return -EPROTO;
     }
-    TRY(virtio_net_driver_kick(driver, DRIVER_RECEIVE));
+    TRY(virtio_driver_kick(&driver->pci, DRIVER_RECEIVE));
     if (total - sizeof header > room)
         return -EMSGSIZE;
     memcpy(frame, bytes + sizeof header, total - sizeof header);
@@ -258,7 +159,7 @@ int virtio_net_driver_control(struct virtio_net_driver *driver, uint8_t class, u
     put_descriptor(queue, 0, (uint32_t)(2 + bytes), VIRTQ_NEXT, 1);
     put_descriptor(queue, 1, 1, VIRTQ_WRITE, 0);
     put_avail(queue, 0);
-    TRY(virtio_net_driver_kick(driver, DRIVER_CONTROL));
+    TRY(virtio_driver_kick(&driver->pci, DRIVER_CONTROL));
     if (!wait_used(queue, &element, SEND_MS))
         return -EAGAIN;
     return element.id == 0 && element.length == 1 ? *ack : -EPROTO;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A virtio-net driver over the vfio-user client, for tests: modern PCI, split rings, polling. It finds the structures
- * through the PCI capabilities as a real driver does. Memory layout in guest memory of DRIVER_MEMORY_BYTES at
- * `address`: rings, then buffers. Functions return 0 or a negative errno.
+ * A virtio-net driver over the vfio-user client, for tests: modern PCI, split rings, polling. Memory layout in guest
+ * memory of DRIVER_MEMORY_BYTES at `address`: rings, then buffers. Functions return 0 or a negative errno.
  */
 #ifndef CIPU_VIRTIO_NET_DRIVER_H
 #define CIPU_VIRTIO_NET_DRIVER_H
 
-#include "tests/peers/vfio_user_client.h"
+#include "tests/peers/virtio_driver.h"
 
 #define DRIVER_ENTRIES      64u
 #define DRIVER_BUFFER_BYTES 2048u
@@ -16,22 +15,14 @@
 
 enum { DRIVER_RECEIVE = 0, DRIVER_TRANSMIT = 1, DRIVER_CONTROL = 2, DRIVER_QUEUES = 3 };
 
-struct virtio_structure {
-    uint32_t bar, offset, length;
-};
-
 struct driver_queue {
     uint8_t *ring, *buffers; /* here */
     uint64_t ring_address, buffers_address;
     uint16_t avail_index, used_seen;
-    uint64_t notify_offset;
 };
 
 struct virtio_net_driver {
-    struct vfio_user_client *client;
-    struct virtio_structure common, notify, isr, device, window;
-    uint32_t notify_multiplier;
-    uint64_t offered, accepted;
+    struct virtio_driver pci;
     struct driver_queue queues[DRIVER_QUEUES];
 };
 
@@ -41,11 +32,6 @@ int virtio_net_driver_probe(struct virtio_net_driver *driver, struct vfio_user_c
 /* Resets, negotiates `features` (as far as offered), sets all queues up in `memory` and starts. Receive buffers are
  * posted. */
 int virtio_net_driver_start(struct virtio_net_driver *driver, uint64_t features, uint8_t *memory, uint64_t address);
-
-int virtio_net_driver_common_read(struct virtio_net_driver *driver, uint32_t offset, void *value, uint32_t bytes);
-int virtio_net_driver_common_write(struct virtio_net_driver *driver, uint32_t offset, uint64_t value, uint32_t bytes);
-int virtio_net_driver_status(struct virtio_net_driver *driver, uint8_t *status);
-int virtio_net_driver_kick(struct virtio_net_driver *driver, unsigned queue);
 
 /* Puts a frame into the transmit queue and waits until it was used. -EAGAIN: not within 5 s. */
 int virtio_net_driver_send(struct virtio_net_driver *driver, const void *frame, size_t bytes);

@@ -70,8 +70,8 @@ int reflecting_card_setup(void **state)
     if (!result)
         result = virtio_net_create(reflecting->card, reflecting->host, &settings, &reflecting->device, &error);
     if (!result)
-        result =
-            vfio_user_server_create(reflecting->path, &virtio_net_ops, reflecting->device, &reflecting->server, &error);
+        result = vfio_user_server_create(reflecting->path, &virtio_pci_device_ops, reflecting->device,
+                                         &reflecting->server, &error);
     if (!result)
         result = vfio_user_client_connect(reflecting->path, CLIENT_VERSION_JSON, &reflecting->client);
     if (!result)
@@ -118,7 +118,7 @@ bool reflecting_card_broken(struct reflecting_card *reflecting)
 {
     for (unsigned i = 0; i < 500; i++) {
         uint8_t status;
-        assert_int_equal(virtio_net_driver_status(&reflecting->driver, &status), 0);
+        assert_int_equal(virtio_driver_status(&reflecting->driver.pci, &status), 0);
         if (status & VIRTIO_STATUS_NEEDS_RESET)
             return true;
         usleep(10000);

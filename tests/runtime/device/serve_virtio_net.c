@@ -38,7 +38,7 @@ int main(int argc, char **argv)
     }
     if (cipu_card_open(argc > 2 ? argv[2] : "native:", &card, &error) || cipu_host_open(card, &host, &error) ||
         virtio_net_create(card, host, &settings, &device, &error) ||
-        vfio_user_server_create(argv[1], &virtio_net_ops, device, &server, &error)) {
+        vfio_user_server_create(argv[1], &virtio_pci_device_ops, device, &server, &error)) {
         fprintf(stderr, "%s\n", error.text);
         return 1;
     }

@@ -76,7 +76,7 @@ static inline int served_blk_open(struct served_blk *served, const struct volume
     served->card->event_context = served->device;
     served->card->event = served_blk_event;
     if (!result)
-        result = vfio_user_server_create(served->path, &virtio_blk_pci_ops, served->device, &served->server, &error);
+        result = vfio_user_server_create(served->path, &virtio_pci_device_ops, served->device, &served->server, &error);
     if (!result)
         result = vfio_user_client_connect(served->path, CLIENT_VERSION_JSON, &served->client);
     if (!result)
@@ -119,7 +119,7 @@ static inline bool served_blk_broken(struct served_blk *served)
 {
     for (unsigned i = 0; i < 500; i++) {
         uint8_t status;
-        assert_int_equal(virtio_blk_driver_read(&served->driver, VIRTIO_PCI_STATUS, &status, 1), 0);
+        assert_int_equal(virtio_driver_read(&served->driver.pci, VIRTIO_PCI_STATUS, &status, 1), 0);
         if (status & VIRTIO_STATUS_NEEDS_RESET)
             return true;
         usleep(10000);

@@ -50,15 +50,15 @@ static void test_configuration(void **state)
     uint32_t size_max, seg_max;
     uint16_t queues;
     served_blk_start(served, ALL_FEATURES);
-    assert_int_equal(virtio_blk_driver_config(&served->driver, CONFIG_CAPACITY, &capacity, 8), 0);
+    assert_int_equal(virtio_driver_config(&served->driver.pci, CONFIG_CAPACITY, &capacity, 8), 0);
     assert_int_equal(capacity, VOLUME_BYTES / 512);
-    assert_int_equal(virtio_blk_driver_config(&served->driver, 8, &size_max, 4), 0);
-    assert_int_equal(virtio_blk_driver_config(&served->driver, 12, &seg_max, 4), 0);
+    assert_int_equal(virtio_driver_config(&served->driver.pci, 8, &size_max, 4), 0);
+    assert_int_equal(virtio_driver_config(&served->driver.pci, 12, &seg_max, 4), 0);
     assert_true((uint64_t)size_max * seg_max <= BLOCK_DATA_MAX);
-    assert_int_equal(virtio_blk_driver_config(&served->driver, CONFIG_QUEUES, &queues, 2), 0);
+    assert_int_equal(virtio_driver_config(&served->driver.pci, CONFIG_QUEUES, &queues, 2), 0);
     assert_int_equal(queues, GUEST_QUEUES);
-    assert_true(served->driver.offered & VIRTIO_F_ACCESS_PLATFORM);
-    assert_false(served->driver.offered & F_RO);
+    assert_true(served->driver.pci.offered & VIRTIO_F_ACCESS_PLATFORM);
+    assert_false(served->driver.pci.offered & F_RO);
 }
 
 static void test_data(void **state)
@@ -172,7 +172,7 @@ static void test_odd_chains(void **state)
                                        {at + 105, 16 + 512 - 105, VIRTQ_NEXT, 3},
                                        {status, 1, VIRTQ_WRITE, 0}};
     block_ring_submit_table(ring, (unsigned)head, split, 4);
-    assert_int_equal(virtio_blk_driver_kick(&served->driver, 0), 0);
+    assert_int_equal(virtio_driver_kick(&served->driver.pci, 0), 0);
     assert_int_equal(block_ring_wait(ring, (unsigned)head, 5000), 0);
     assert_int_equal(block_ring_status(ring, (unsigned)head), S_OK);
     assert_int_equal(served_blk_request(served, T_IN, 40, back, 512, true), S_OK);
@@ -182,7 +182,7 @@ static void test_odd_chains(void **state)
     assert_int_equal(served_blk_request(served, T_OUT, 40, back, 511, false), S_IOERR);
     struct virtq_descriptor alone[] = {{status, 1, VIRTQ_WRITE, 0}};
     block_ring_submit_table(ring, (unsigned)(head = block_ring_claim(ring)), alone, 1);
-    virtio_blk_driver_kick(&served->driver, 0);
+    virtio_driver_kick(&served->driver.pci, 0);
     assert_int_equal(block_ring_wait(ring, (unsigned)head, 5000), 0);
     /* The header short of one byte, with room to read into. */
     head = block_ring_claim(ring);
@@ -191,7 +191,7 @@ static void test_odd_chains(void **state)
     struct virtq_descriptor less[] = {
         {at, 15, VIRTQ_NEXT, 1}, {at + 512, 512, VIRTQ_NEXT | VIRTQ_WRITE, 2}, {status, 1, VIRTQ_WRITE, 0}};
     block_ring_submit_table(ring, (unsigned)head, less, 3);
-    virtio_blk_driver_kick(&served->driver, 0);
+    virtio_driver_kick(&served->driver.pci, 0);
     assert_int_equal(block_ring_wait(ring, (unsigned)head, 5000), 0);
     assert_int_equal(block_ring_status(ring, (unsigned)head), S_IOERR);
     assert_false(served_blk_broken(served));
@@ -221,7 +221,7 @@ static void test_large(void **state)
             {write ? address : address + (2u << 20), bytes, (uint16_t)(VIRTQ_NEXT | (write ? 0 : VIRTQ_WRITE)), 2},
             {slot + 16, 1, VIRTQ_WRITE, 0}};
         block_ring_submit_table(ring, (unsigned)head, table, 3);
-        virtio_blk_driver_kick(&served->driver, 0);
+        virtio_driver_kick(&served->driver.pci, 0);
         assert_int_equal(block_ring_wait(ring, (unsigned)head, 10000), 0);
         assert_int_equal(block_ring_status(ring, (unsigned)head), S_OK);
         assert_int_equal(ring->used_length[head], write ? 1 : bytes + 1);
@@ -235,8 +235,8 @@ static void test_read_only(void **state)
     uint8_t data[512] = {0};
     struct range range = {0, 1, 0};
     served_blk_start(served, ALL_FEATURES);
-    assert_true(served->driver.offered & F_RO);
-    assert_false(served->driver.offered & (F_DISCARD | F_WRITE_ZEROES | F_CONFIG_WCE));
+    assert_true(served->driver.pci.offered & F_RO);
+    assert_false(served->driver.pci.offered & (F_DISCARD | F_WRITE_ZEROES | F_CONFIG_WCE));
     assert_int_equal(served_blk_request(served, T_OUT, 0, data, 512, false), S_IOERR);
     assert_int_equal(served_blk_request(served, T_IN, 0, data, 512, true), S_OK);
     assert_int_equal(served_blk_request(served, T_WRITE_ZEROES, 0, &range, sizeof range, false), S_UNSUPP);
@@ -248,18 +248,18 @@ static void test_write_cache(void **state)
     struct virtio_blk_state now;
     uint8_t mode;
     served_blk_start(served, ALL_FEATURES);
-    assert_int_equal(virtio_blk_driver_config(&served->driver, CONFIG_WRITEBACK, &mode, 1), 0);
+    assert_int_equal(virtio_driver_config(&served->driver.pci, CONFIG_WRITEBACK, &mode, 1), 0);
     assert_int_equal(mode, 1);
     mode = 0;
     assert_int_equal(vfio_user_client_write(served->client, 0, VIRTIO_PCI_DEVICE + CONFIG_WRITEBACK, &mode, 1), 0);
-    assert_int_equal(virtio_blk_driver_config(&served->driver, CONFIG_WRITEBACK, &mode, 1), 0);
+    assert_int_equal(virtio_driver_config(&served->driver.pci, CONFIG_WRITEBACK, &mode, 1), 0);
     assert_int_equal(mode, 0);
     virtio_blk_state(served->device, &now);
     assert_false(now.write_cache);
     /* No other field can be written. */
     uint64_t capacity = 1;
     assert_int_equal(vfio_user_client_write(served->client, 0, VIRTIO_PCI_DEVICE, &capacity, 8), 0);
-    assert_int_equal(virtio_blk_driver_config(&served->driver, CONFIG_CAPACITY, &capacity, 8), 0);
+    assert_int_equal(virtio_driver_config(&served->driver.pci, CONFIG_CAPACITY, &capacity, 8), 0);
     assert_int_equal(capacity, VOLUME_BYTES / 512);
     /* A reset forgets it; a driver that has not taken the feature does not set it. */
     served_blk_start(served, ~F_CONFIG_WCE);
@@ -276,17 +276,17 @@ static void test_resize(void **state)
     uint64_t capacity;
     int interrupt = eventfd(0, EFD_NONBLOCK);
     served_blk_start(served, ALL_FEATURES);
-    assert_int_equal(virtio_blk_driver_write(&served->driver, VIRTIO_PCI_CONFIG_VECTOR, 0, 2), 0);
+    assert_int_equal(virtio_driver_write(&served->driver.pci, VIRTIO_PCI_CONFIG_VECTOR, 0, 2), 0);
     assert_int_equal(vfio_user_client_irq(served->client, 2, 0, interrupt), 0);
-    assert_int_equal(virtio_blk_driver_read(&served->driver, VIRTIO_PCI_GENERATION, &before, 1), 0);
+    assert_int_equal(virtio_driver_read(&served->driver.pci, VIRTIO_PCI_GENERATION, &before, 1), 0);
     assert_int_equal(served_blk_request(served, T_OUT, VOLUME_BYTES / 512, data, 512, false), S_IOERR);
     assert_int_equal(block_volume_resize(served->volume, 2 * VOLUME_BYTES, NULL), 0);
     eventfd_t count;
     for (unsigned i = 0; i < 500 && eventfd_read(interrupt, &count); i++)
         usleep(10000);
-    assert_int_equal(virtio_blk_driver_read(&served->driver, VIRTIO_PCI_GENERATION, &after, 1), 0);
+    assert_int_equal(virtio_driver_read(&served->driver.pci, VIRTIO_PCI_GENERATION, &after, 1), 0);
     assert_int_not_equal(before, after);
-    assert_int_equal(virtio_blk_driver_config(&served->driver, CONFIG_CAPACITY, &capacity, 8), 0);
+    assert_int_equal(virtio_driver_config(&served->driver.pci, CONFIG_CAPACITY, &capacity, 8), 0);
     assert_int_equal(capacity, 2 * VOLUME_BYTES / 512);
     assert_int_equal(served_blk_request(served, T_OUT, VOLUME_BYTES / 512, data, 512, false), S_OK);
     close(interrupt);
@@ -320,7 +320,7 @@ static void test_faults(void **state)
     struct block_ring *ring = &served->driver.rings[2];
     struct virtq_descriptor wrong[] = {{GUEST_ADDRESS, 16, 0, 0}}; /* no status byte */
     block_ring_submit_table(ring, (unsigned)block_ring_claim(ring), wrong, 1);
-    assert_int_equal(virtio_blk_driver_kick(&served->driver, 2), 0);
+    assert_int_equal(virtio_driver_kick(&served->driver.pci, 2), 0);
     assert_true(served_blk_broken(served));
     virtio_blk_state(served->device, &now);
     assert_true(now.broken);
@@ -360,7 +360,7 @@ static void submit_many(struct served_blk *served, unsigned queue, unsigned coun
         memset(block_ring_data(ring, (unsigned)head), (int)i + 1, 4096);
         block_ring_submit(ring, (unsigned)head, T_OUT, i * 8, 4096, false);
     }
-    assert_int_equal(virtio_blk_driver_kick(&served->driver, queue), 0);
+    assert_int_equal(virtio_driver_kick(&served->driver.pci, queue), 0);
 }
 
 /* Bus mastering goes away with requests in flight and comes back: none is lost, none is done twice. */
@@ -405,8 +405,8 @@ static void test_queue_reset(void **state)
     uint8_t back[512];
     served_blk_start(served, ALL_FEATURES);
     submit_many(served, 1, 100);
-    assert_int_equal(virtio_blk_driver_write(&served->driver, VIRTIO_PCI_QUEUE_SELECT, 1, 2), 0);
-    assert_int_equal(virtio_blk_driver_write(&served->driver, VIRTIO_PCI_QUEUE_RESET, 1, 2), 0);
+    assert_int_equal(virtio_driver_write(&served->driver.pci, VIRTIO_PCI_QUEUE_SELECT, 1, 2), 0);
+    assert_int_equal(virtio_driver_write(&served->driver.pci, VIRTIO_PCI_QUEUE_RESET, 1, 2), 0);
     assert_int_equal(served_blk_request(served, T_IN, 0, back, 512, true), S_OK);
     assert_int_equal(virtio_blk_driver_set_queue(&served->driver, 1, 64, served->memory + BLOCK_RING_BYTES,
                                                  GUEST_ADDRESS + BLOCK_RING_BYTES),
@@ -427,7 +427,7 @@ static void test_slow_backend(void **state)
         memcpy(block_ring_data(ring, (unsigned)head), &range, sizeof range);
         block_ring_submit(ring, (unsigned)head, T_WRITE_ZEROES, 0, sizeof range, false);
     }
-    virtio_blk_driver_kick(&served->driver, 0);
+    virtio_driver_kick(&served->driver.pci, 0);
     usleep(100000);
     uint64_t begin = cipu_card_time(NULL);
     served_blk_start(served, ALL_FEATURES);

@@ -139,7 +139,7 @@ static void test_mac_tables(void **state)
 static void test_mac_address(void **state)
 {
     struct reflecting_card *reflecting = *state;
-    const struct virtio_structure *device = &reflecting->driver.device;
+    const struct virtio_structure *device = &reflecting->driver.pci.device;
     uint8_t mac[6];
     reflecting_card_start(reflecting, CLIENT_MEMORY_SHARED, UINT64_MAX & ~(UINT64_C(1) << 19));
     assert_int_equal(control(reflecting, 0, 0, "\0", 1), OK);
@@ -244,7 +244,7 @@ static void test_hostile_rings(void **state)
             memcpy(queue->ring, cases[i].descriptors, sizeof cases[i].descriptors);
             avail[2] = cases[i].head;
             avail[1] = cases[i].ahead;
-            assert_int_equal(virtio_net_driver_kick(&reflecting->driver, DRIVER_CONTROL), 0);
+            assert_int_equal(virtio_driver_kick(&reflecting->driver.pci, DRIVER_CONTROL), 0);
             if (!reflecting_card_broken(reflecting))
                 fail_msg("kind %u case %zu: not noticed", kind, i);
         }

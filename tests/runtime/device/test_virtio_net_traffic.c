@@ -118,7 +118,7 @@ static void test_full_interrupts(void **state)
     }
     for (unsigned kind = CLIENT_MEMORY_SHARED; kind <= CLIENT_MEMORY_PRIVATE; kind++) {
         reflecting_card_start(reflecting, kind, MERGEABLE);
-        assert_int_equal(virtio_net_driver_common_write(&reflecting->driver, VIRTIO_PCI_CONFIG_VECTOR, 3, 2), 0);
+        assert_int_equal(virtio_driver_write(&reflecting->driver.pci, VIRTIO_PCI_CONFIG_VECTOR, 3, 2), 0);
         exchange_frames(reflecting, 20);
         virtio_net_set_link(reflecting->device, kind % 2);
         exchange_frames(reflecting, 20);
@@ -139,9 +139,9 @@ static void test_latched_interrupt(void **state)
     assert_int_equal(vfio_user_client_irq(reflecting->client, 2, 1, fd), 0);
     assert_true(interrupted(fd));
     assert_int_equal(vfio_user_client_irq(reflecting->client, 2, 1, -1), 0);
-    assert_int_equal(virtio_net_driver_common_write(&reflecting->driver, VIRTIO_PCI_CONFIG_VECTOR, 3, 2), 0);
+    assert_int_equal(virtio_driver_write(&reflecting->driver.pci, VIRTIO_PCI_CONFIG_VECTOR, 3, 2), 0);
     uint16_t vector; /* a write is answered before it is done, a read after */
-    assert_int_equal(virtio_net_driver_common_read(&reflecting->driver, VIRTIO_PCI_CONFIG_VECTOR, &vector, 2), 0);
+    assert_int_equal(virtio_driver_read(&reflecting->driver.pci, VIRTIO_PCI_CONFIG_VECTOR, &vector, 2), 0);
     assert_int_equal(vector, 3);
     virtio_net_set_link(reflecting->device, false);
     assert_int_equal(vfio_user_client_irq(reflecting->client, 2, 3, fd), 0);
@@ -196,7 +196,7 @@ static void test_resets(void **state)
             assert_int_equal(vfio_user_client_reset(reflecting->client), 0);
         uint8_t status;
         if (i % 2) {
-            assert_int_equal(virtio_net_driver_status(&reflecting->driver, &status), 0);
+            assert_int_equal(virtio_driver_status(&reflecting->driver.pci, &status), 0);
             assert_int_equal(status, 0);
         }
     }
@@ -212,21 +212,21 @@ static void test_queue_reset(void **state)
     for (unsigned i = 0; i < 3; i++) {
         uint16_t enabled;
         struct driver_queue *queue = &driver->queues[DRIVER_TRANSMIT];
-        assert_int_equal(virtio_net_driver_common_write(driver, VIRTIO_PCI_QUEUE_SELECT, DRIVER_TRANSMIT, 2), 0);
-        assert_int_equal(virtio_net_driver_common_write(driver, VIRTIO_PCI_QUEUE_RESET, 1, 2), 0);
-        assert_int_equal(virtio_net_driver_common_read(driver, VIRTIO_PCI_QUEUE_ENABLE, &enabled, 2), 0);
+        assert_int_equal(virtio_driver_write(&driver->pci, VIRTIO_PCI_QUEUE_SELECT, DRIVER_TRANSMIT, 2), 0);
+        assert_int_equal(virtio_driver_write(&driver->pci, VIRTIO_PCI_QUEUE_RESET, 1, 2), 0);
+        assert_int_equal(virtio_driver_read(&driver->pci, VIRTIO_PCI_QUEUE_ENABLE, &enabled, 2), 0);
         assert_int_equal(enabled, 0);
-        assert_int_equal(virtio_net_driver_common_read(driver, VIRTIO_PCI_QUEUE_RESET, &enabled, 2), 0);
+        assert_int_equal(virtio_driver_read(&driver->pci, VIRTIO_PCI_QUEUE_RESET, &enabled, 2), 0);
         assert_int_equal(enabled, 0);
         memset(queue->ring, 0, DRIVER_RING_BYTES);
         queue->avail_index = queue->used_seen = 0;
-        assert_int_equal(virtio_net_driver_common_write(driver, VIRTIO_PCI_QUEUE_SIZE, DRIVER_ENTRIES, 2), 0);
+        assert_int_equal(virtio_driver_write(&driver->pci, VIRTIO_PCI_QUEUE_SIZE, DRIVER_ENTRIES, 2), 0);
         const uint64_t addresses[3] = {queue->ring_address, queue->ring_address + DRIVER_ENTRIES * 16,
                                        queue->ring_address + 4096};
         for (unsigned k = 0; k < 3; k++)
-            assert_int_equal(
-                virtio_net_driver_common_write(driver, VIRTIO_PCI_QUEUE_DESCRIPTORS + 8 * k, addresses[k], 8), 0);
-        assert_int_equal(virtio_net_driver_common_write(driver, VIRTIO_PCI_QUEUE_ENABLE, 1, 2), 0);
+            assert_int_equal(virtio_driver_write(&driver->pci, VIRTIO_PCI_QUEUE_DESCRIPTORS + 8 * k, addresses[k], 8),
+                             0);
+        assert_int_equal(virtio_driver_write(&driver->pci, VIRTIO_PCI_QUEUE_ENABLE, 1, 2), 0);
         exchange_frames(reflecting, 100);
     }
 }
@@ -253,7 +253,7 @@ static void test_silent_client(void **state)
     reflecting_card_start(reflecting, CLIENT_MEMORY_PRIVATE, UINT64_MAX);
     exchange_frames(reflecting, 5);
     vfio_user_client_answer(reflecting->client, false);
-    assert_int_equal(virtio_net_driver_kick(&reflecting->driver, DRIVER_TRANSMIT), 0);
+    assert_int_equal(virtio_driver_kick(&reflecting->driver.pci, DRIVER_TRANSMIT), 0);
     usleep(20000);
     assert_int_equal(vfio_user_client_reset(reflecting->client), 0);
     vfio_user_client_answer(reflecting->client, true);
@@ -268,7 +268,7 @@ static void test_unmapped_under_way(void **state)
     reflecting_card_start(reflecting, CLIENT_MEMORY_SHARED, UINT64_MAX);
     exchange_frames(reflecting, 5);
     assert_int_equal(vfio_user_client_dma_unmap(reflecting->client, 0, UINT64_C(1) << 40), 0);
-    assert_int_equal(virtio_net_driver_kick(&reflecting->driver, DRIVER_TRANSMIT), 0);
+    assert_int_equal(virtio_driver_kick(&reflecting->driver.pci, DRIVER_TRANSMIT), 0);
     assert_true(reflecting_card_broken(reflecting));
     assert_int_equal(vfio_user_client_reset(reflecting->client), 0);
     reflecting->memory = NULL;
@@ -282,7 +282,7 @@ static void break_transmit_queue(struct reflecting_card *reflecting)
     unsigned stopped = reflecting->stopped_queues;
     uint16_t index = (uint16_t)(reflecting->driver.queues[DRIVER_TRANSMIT].avail_index + DRIVER_ENTRIES + 1);
     memcpy(reflecting->driver.queues[DRIVER_TRANSMIT].ring + DRIVER_ENTRIES * 16 + 2, &index, sizeof index);
-    assert_int_equal(virtio_net_driver_kick(&reflecting->driver, DRIVER_TRANSMIT), 0);
+    assert_int_equal(virtio_driver_kick(&reflecting->driver.pci, DRIVER_TRANSMIT), 0);
     for (unsigned i = 0; i < 5000 && reflecting->stopped_queues == stopped; i++)
         usleep(1000);
     assert_int_equal(reflecting->stopped_queues, stopped + 1);

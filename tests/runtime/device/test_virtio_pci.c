@@ -9,13 +9,13 @@
 static uint64_t common(struct reflecting_card *reflecting, uint32_t offset, uint32_t bytes)
 {
     uint64_t value = 0;
-    assert_int_equal(virtio_net_driver_common_read(&reflecting->driver, offset, &value, bytes), 0);
+    assert_int_equal(virtio_driver_read(&reflecting->driver.pci, offset, &value, bytes), 0);
     return value;
 }
 
 static void set_common(struct reflecting_card *reflecting, uint32_t offset, uint64_t value, uint32_t bytes)
 {
-    assert_int_equal(virtio_net_driver_common_write(&reflecting->driver, offset, value, bytes), 0);
+    assert_int_equal(virtio_driver_write(&reflecting->driver.pci, offset, value, bytes), 0);
 }
 
 static uint64_t config(struct reflecting_card *reflecting, uint32_t offset, uint32_t bytes)
@@ -207,7 +207,7 @@ static void test_odd_accesses(void **state)
     for (uint32_t offset = 0; offset < VIRTIO_PCI_COMMON_BYTES; offset++)
         for (uint32_t width = 1; width <= 16; width++)
             if (offset != VIRTIO_PCI_STATUS)
-                (void)virtio_net_driver_common_write(&reflecting->driver, offset, UINT64_MAX, width > 8 ? 8 : width);
+                (void)virtio_driver_write(&reflecting->driver.pci, offset, UINT64_MAX, width > 8 ? 8 : width);
     for (uint64_t offset = 0; offset < VIRTIO_PCI_BAR_BYTES; offset += 509) {
         uint32_t room = (uint32_t)(VIRTIO_PCI_BAR_BYTES - offset < 64 ? VIRTIO_PCI_BAR_BYTES - offset : 64);
         (void)vfio_user_client_write(reflecting->client, 0, offset, bytes, room);
@@ -221,7 +221,7 @@ static void test_odd_accesses(void **state)
 static void test_device_configuration(void **state)
 {
     struct reflecting_card *reflecting = *state;
-    const struct virtio_structure *device = &reflecting->driver.device;
+    const struct virtio_structure *device = &reflecting->driver.pci.device;
     uint8_t bytes[12];
     assert_int_equal(vfio_user_client_read(reflecting->client, device->bar, device->offset, bytes, sizeof bytes), 0);
     assert_memory_equal(bytes, "\2\0\0\0\0\5\1\0\1\0\xdc\5", 12);
@@ -253,11 +253,14 @@ static void test_link(void **state)
     assert_int_equal(eventfd_read(fd, &value), 0);
     assert_int_equal(value, 1);
     assert_int_equal(
-        vfio_user_client_read(reflecting->client, driver->device.bar, driver->device.offset + 6, &status, 2), 0);
+        vfio_user_client_read(reflecting->client, driver->pci.device.bar, driver->pci.device.offset + 6, &status, 2),
+        0);
     assert_int_equal(status, 0);
-    assert_int_equal(vfio_user_client_read(reflecting->client, driver->isr.bar, driver->isr.offset, &isr, 1), 0);
+    assert_int_equal(vfio_user_client_read(reflecting->client, driver->pci.isr.bar, driver->pci.isr.offset, &isr, 1),
+                     0);
     assert_int_equal(isr, 2);
-    assert_int_equal(vfio_user_client_read(reflecting->client, driver->isr.bar, driver->isr.offset, &isr, 1), 0);
+    assert_int_equal(vfio_user_client_read(reflecting->client, driver->pci.isr.bar, driver->pci.isr.offset, &isr, 1),
+                     0);
     assert_int_equal(isr, 0);
     close(fd);
 }
@@ -266,7 +269,7 @@ static void test_link(void **state)
 static void test_window(void **state)
 {
     struct reflecting_card *reflecting = *state;
-    uint32_t window = reflecting->driver.window.offset;
+    uint32_t window = reflecting->driver.pci.window.offset;
     uint32_t status = VIRTIO_PCI_COMMON + VIRTIO_PCI_STATUS;
     set_config(reflecting, window + 4, 0, 1);
     set_config(reflecting, window + 8, VIRTIO_PCI_COMMON + VIRTIO_PCI_NUM_QUEUES, 4);
@@ -332,7 +335,7 @@ static void test_settings(void **state)
         .function = 126, .mtu = 9000, .queue_entries = 1024, .map_doorbells = true};
     assert_int_equal(virtio_net_create(reflecting->card, reflecting->host, &good, &other, &error), 0);
     struct device_region region;
-    virtio_net_ops.region_info(other, 0, &region);
+    virtio_pci_device_ops.region_info(other, 0, &region);
     assert_true(region.mmap_fd >= 0);
     assert_int_equal(region.mmap_offset, 0);
     assert_int_equal(region.mmap_length, 8192);
