@@ -12,22 +12,53 @@
 #define MERGEABLE (UINT64_C(1) << 15)
 #define RX_FRAMES 300u
 
+#define SLICE_MS 20
+#define LOST_MS  200
+#define LATE_MS  5000
+
+/* Nothing that anybody answers: a local experimental Ethertype. */
+static size_t make_frame(uint8_t *frame, unsigned sequence)
+{
+    size_t bytes = 60 + (sequence * 97) % 1455;
+    for (size_t k = 0; k < bytes; k++)
+        frame[k] = (uint8_t)(sequence + k * 13);
+    memcpy(frame, "\2\0\0\0\0\5\2\0\0\0\0\6\x88\xb5", 14);
+    memcpy(frame + 14, &sequence, sizeof sequence);
+    return bytes;
+}
+
+/* The next frame but for copies of those that came before `sequence`. -EAGAIN: none came, in LATE_MS, or in LOST_MS
+ * where one may be lost: `first` of its queues, or a queue of the card stopped after the count of `stopped`. */
+static int receive_frame(struct reflecting_card *reflecting, uint8_t *back, unsigned sequence, bool first,
+                         unsigned stopped)
+{
+    for (unsigned waited = 0; waited < LATE_MS; waited += SLICE_MS) {
+        int received = virtio_net_driver_receive(&reflecting->driver, back, 2048, SLICE_MS);
+        unsigned number = sequence;
+        if (received >= 60)
+            memcpy(&number, back + 14, sizeof number);
+        if (received != -EAGAIN && number >= sequence)
+            return received;
+        if (waited >= LOST_MS && (first || reflecting->stopped_queues != stopped))
+            break;
+    }
+    return -EAGAIN;
+}
+
 /* Lost, and sent again, are the frame that a queue of the card fails on, and one that comes before the card has fetched
  * the first receive buffers. */
 static void exchange_frames(struct reflecting_card *reflecting, unsigned count)
 {
+    static unsigned sequence;
     unsigned stopped = reflecting->stopped_queues;
     bool again = false;
     for (unsigned i = 0; i < count; i++) {
         uint8_t frame[1514], back[2048];
-        size_t bytes = 60 + (i * 97) % 1455;
-        for (size_t k = 0; k < bytes; k++)
-            frame[k] = (uint8_t)(i + k * 13);
-        /* Nothing that anybody answers: a local experimental Ethertype. */
-        memcpy(frame, "\2\0\0\0\0\5\2\0\0\0\0\6\x88\xb5", 14);
+        size_t bytes = make_frame(frame, sequence);
         assert_int_equal(virtio_net_driver_send(&reflecting->driver, frame, bytes), 0);
-        int received = virtio_net_driver_receive(&reflecting->driver, back, sizeof back, 5000);
-        if (received == -EAGAIN && (reflecting->stopped_queues != stopped || (i == 0 && !again))) {
+        bool first = i == 0 && !again;
+        int received = receive_frame(reflecting, back, sequence, first, stopped);
+        if (received == -EAGAIN && (reflecting->stopped_queues != stopped || first)) {
             stopped = reflecting->stopped_queues;
             again = true;
             i--;
@@ -35,6 +66,7 @@ static void exchange_frames(struct reflecting_card *reflecting, unsigned count)
         }
         assert_int_equal(received, (int)bytes);
         assert_memory_equal(frame, back, bytes);
+        sequence++;
     }
 }
 
