@@ -266,7 +266,7 @@ static int setup_11_1(void **state)
 /* The first two heads' sectors are slow: others go around the rings many times meanwhile. */
 static int setup_slow(void **state)
 {
-    return open_room(state, QEMU_11_1, "fault:any-delay=0-8192@60000;any-delay@200,");
+    return open_room(state, QEMU_11_1, "fault:read-delay=0-8192@60000;write-delay=0-8192@60000;any-delay@200,");
 }
 
 static int teardown(void **state)
