@@ -18,7 +18,6 @@ B = os.environ.get("B", "build/release")
 SEED, COUNT = int(os.environ.get("SEED", "1000")), int(os.environ.get("COUNT", "120"))
 BATCH = 20  # kernels in one program
 RUNS = "2"
-COMPILER = ("clang++-19", "-O0")  # each program runs for a moment only
 
 
 def compare(folder, numbers, objects):
@@ -26,7 +25,7 @@ def compare(folder, numbers, objects):
     os.makedirs(folder)
     sources = {os.path.basename(path)[:-2]: path for path in (random_kernel.write(folder, number) for number in numbers)}
     model.run([f"{B}/bin/hlsc", "--quiet", "--interval", model.INTERVAL_MAX, "-o", folder, *sources.values()])
-    model.build(list(sources), folder, objects, COMPILER)
+    model.build(list(sources), folder, objects)
     found = {}
     for name, source in sources.items():
         try:

@@ -5,6 +5,8 @@ import re
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+# Each program runs for a moment only: what costs is to compile it.
+CXX = ["clang++-19", "-O0"]
 CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-I."]
 INTERVAL_MAX = "40"  # random kernels have long loops
 ROOT = os.path.normpath(os.path.join(HERE, "../../../.."))
@@ -89,12 +91,12 @@ def kernel_objects(folder, build_folder, runtime):
     return [*objects, f"{build_folder}/lib/libhlsc-front.a", f"{build_folder}/lib/libhlsc.a", *llvm, "-ldl", *runtime]
 
 
-def build(names, folder, objects, compiler=("g++", "-O1")):
+def build(names, folder, objects):
     """FOLDER/NAME.sv, one or several, become FOLDER/bench; Verilator's warnings are errors. `objects` hold a reference."""
     include = os.path.join(verilator_root(), "include")
     for name in names:
         run(["verilator", "--cc", "-Wall", "--assert", "-DHLSC_CHECK", "--top-module", name,
              "--Mdir", os.path.join(folder, "obj_" + name), os.path.join(folder, name + ".sv")])
-    run([*compiler, "-w", "-I" + include, "-I" + include + "/vltstd", "-I" + HERE, "-I" + folder,
+    run([*CXX, "-w", "-I" + include, "-I" + include + "/vltstd", "-I" + HERE, "-I" + folder,
          *(f"-I{folder}/obj_{name}" for name in names), write_unit(folder, names), *objects, "-pthread", "-o",
          os.path.join(folder, "bench")])
