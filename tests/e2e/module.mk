@@ -10,7 +10,7 @@ $(eval $(call script_test,tests/e2e/test_hostile.sh,$(E2E_DEPS)))
 
 # Block devices. The guests' work is the same under sanitizers, where the hostile driver and the units' tests say more.
 ifeq ($(VARIANT),release)
-$(foreach job,nvme_guest nvme_share nvme_multipath block_resize block_frontends,$(eval $(call script_test,tests/e2e/test_$(job).sh,$(E2E_DEPS))))
+$(foreach job,nvme_guest nvme_manage nvme_share nvme_multipath block_resize block_frontends,$(eval $(call script_test,tests/e2e/test_$(job).sh,$(E2E_DEPS))))
 $(eval $(call program,power_cut,tests/e2e/power_cut.c,cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
 $(eval $(call script_test,tests/e2e/test_power_cut.sh,all))
 # Its image takes minutes: `make test BOOT_TEST=1`.
