@@ -18,6 +18,8 @@ ifneq ($(BOOT_TEST),)
 $(eval $(call script_test,tests/e2e/test_boot_disk.sh,$(B)/bin/cipud $(B)/bin/cipu $(QEMU)))
 endif
 endif
+$(eval $(call program,namespace_cut,tests/e2e/namespace_cut.c,cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
+$(eval $(call script_test,tests/e2e/test_namespace_cut.sh,all))
 HOSTILE_NVME_SOURCES := $(addprefix tests/e2e/,hostile_nvme.c nvme_attacker.c nvme_attacks.c nvme_matrix.c)
 $(eval $(call program,hostile_nvme,$(HOSTILE_NVME_SOURCES),cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
 $(eval $(call script_test,tests/e2e/test_nvme_hostile.sh,all))
