@@ -19,7 +19,8 @@ $(eval $(call script_test,tests/e2e/test_boot_disk.sh,$(B)/bin/cipud $(B)/bin/ci
 endif
 endif
 $(eval $(call program,namespace_cut,tests/e2e/namespace_cut.c,cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
-$(eval $(call script_test,tests/e2e/test_namespace_cut.sh,all))
+# Guests and the operator on threads of their own: also under the sanitizer of threads.
+$(eval $(call script_test,tests/e2e/test_namespace_cut.sh,all,release tsan))
 HOSTILE_NVME_SOURCES := $(addprefix tests/e2e/,hostile_nvme.c nvme_attacker.c nvme_attacks.c nvme_matrix.c)
 $(eval $(call program,hostile_nvme,$(HOSTILE_NVME_SOURCES),cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
 $(eval $(call script_test,tests/e2e/test_nvme_hostile.sh,all))

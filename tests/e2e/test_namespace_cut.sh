@@ -21,7 +21,7 @@ subsystems:
 controllers:
   - {id: 1, name: disk, type: nvme, socket: $work/disk.vfio, subsystem: "nqn.2026-11.org.opencipu:cut", queues: 1}
 END
-"$job_bin/namespace_cut" "$job_cipud" "$work/card.yaml" "$work/disk.vfio" "${KILLS:-40}" 67108864 >"$work/out" 2>"$work/errors" &
+"$job_bin/namespace_cut" "$job_cipud" "$work/card.yaml" "$work/disk.vfio" "${KILLS:-25}" 67108864 >"$work/out" 2>"$work/errors" &
 job_processes[cut]=$!
 looks=0
 while kill -0 "${job_processes[cut]}" 2>/dev/null; do
@@ -34,6 +34,6 @@ done
 job_wait cut
 status=$?
 tail -n 3 "$work/errors" | sed 's/^/# /'
-tap_result $status "${KILLS:-40} kills lose nothing that was acknowledged"
+tap_result $status "${KILLS:-25} kills lose nothing that was acknowledged"
 tap_result "$((looks == 0))" 'the operator sees what there is meanwhile'
 tap_done
