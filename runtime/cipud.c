@@ -206,9 +206,10 @@ int main(int count, char **arguments)
         return EXIT_FAILURE;
     }
     if (options.check) {
-        printf("%s: %zu ports, %zu VPCs, %zu functions, %zu routes, %zu disks, %zu volumes, %zu controllers\n",
+        printf("%s: %zu ports, %zu VPCs, %zu functions, %zu routes, %zu disks, %zu volumes, %zu subsystems, %zu "
+               "controllers\n",
                options.config, config->port_count, config->vpc_count, config->function_count, config->route_count,
-               config->disk_count, config->volume_count, config->controller_count);
+               config->disk_count, config->volume_count, config->subsystem_count, config->controller_count);
         config_free(config);
         return EXIT_SUCCESS;
     }

@@ -136,9 +136,12 @@ static void count(struct block_tag *tag, uint16_t status)
 {
     const struct block_command *command = &tag->raw.command;
     struct volume_statistics *statistics = &tag->volume->statistics;
+    struct block_function_statistics *function = &tag->engine->functions[command->function];
     if (command->opcode >= VOLUME_OPERATIONS)
         return;
+    counter_add(&function->commands, 1);
     if (status) {
+        counter_add(&function->errors, 1);
         counter_add(&statistics->errors[command->opcode], 1);
         return;
     }

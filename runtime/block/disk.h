@@ -44,12 +44,17 @@ struct disk_info {
 /* -ENOENT beyond the last. */
 int disk_set_info(struct disk_set *set, unsigned index, struct disk_info *info);
 
+/* Bytes that are free for new volumes, without waiting for a change of a disk that takes its time. -ENOENT. */
+int disk_set_free(struct disk_set *set, const char *name, uint64_t *bytes);
+
 struct disk_volume_info {
     char name[DISK_NAME_BYTES];
     uint64_t bytes;
     bool open;
 };
 int disk_volume_info(struct disk_set *set, const char *disk, unsigned index, struct disk_volume_info *info);
+
+bool disk_volume_exists(struct disk_set *set, const char *place); /* "NAME/VOLUME" */
 
 /* Removes a volume from its disk: its bytes are gone when this returns. -EBUSY while it is open. `place`:
  * "NAME/VOLUME". */

@@ -18,10 +18,12 @@ struct disk {
     unsigned number; /* from 1 on */
     bool open[DISK_VOLUMES];
     unsigned open_count;
+    _Atomic uint64_t free_bytes; /* as the table has it after the last change */
 };
 
 struct disk_set {
     pthread_mutex_t lock; /* of everything here: a change of a disk is rare, and may take its time */
+    pthread_mutex_t list; /* held with it for a change of the list, alone to look at the list; never for long */
     struct disk *first;
 };
 
@@ -30,6 +32,8 @@ struct disk_set *disk_set_create(void)
     struct disk_set *set = calloc(1, sizeof *set);
     if (set)
         pthread_mutex_init(&set->lock, NULL);
+    if (set)
+        pthread_mutex_init(&set->list, NULL);
     return set;
 }
 
@@ -49,6 +53,7 @@ void disk_set_destroy(struct disk_set *set)
         set->first = disk->next;
         close_disk(disk);
     }
+    pthread_mutex_destroy(&set->list);
     pthread_mutex_destroy(&set->lock);
     free(set);
 }
@@ -59,6 +64,13 @@ static struct disk *find_disk(struct disk_set *set, const char *name, size_t len
     while (disk && (strncmp(disk->settings.name, name, length) != 0 || disk->settings.name[length]))
         disk = disk->next;
     return disk;
+}
+
+/* With the lock held, after a change of its table. */
+static void count_free(struct disk *disk)
+{
+    unsigned shift = disk_volumes_superblock(disk->volumes)->extent_shift;
+    disk->free_bytes = (uint64_t)disk_table_free(disk_volumes_table(disk->volumes)) << shift;
 }
 
 static unsigned free_number(const struct disk_set *set)
@@ -101,10 +113,13 @@ static int add_locked(struct disk_set *set, const struct disk_settings *settings
         close_disk(disk);
         return result;
     }
+    count_free(disk);
+    pthread_mutex_lock(&set->list);
     struct disk **end = &set->first;
     while (*end)
         end = &(*end)->next;
     *end = disk;
+    pthread_mutex_unlock(&set->list);
     return 0;
 }
 
@@ -126,10 +141,12 @@ int disk_set_remove(struct disk_set *set, const char *name, struct cipu_error *e
     } else if (disk->open_count) {
         result = cipu_fail(error, -EBUSY, "disk %s: %u of its volumes are open", disk->settings.name, disk->open_count);
     } else {
+        pthread_mutex_lock(&set->list);
         struct disk **link = &set->first;
         while (*link != disk)
             link = &(*link)->next;
         *link = disk->next;
+        pthread_mutex_unlock(&set->list);
         close_disk(disk);
     }
     pthread_mutex_unlock(&set->lock);
@@ -151,13 +168,23 @@ int disk_set_info(struct disk_set *set, unsigned index, struct disk_info *info)
             .settings = disk->settings,
             .bytes = disk->file.store.bytes,
             .extent_bytes = UINT64_C(1) << shift,
-            .free_bytes = (uint64_t)disk_table_free(table) << shift,
+            .free_bytes = disk->free_bytes,
             .open_volumes = disk->open_count,
         };
         for (unsigned i = 0; i < DISK_VOLUMES; i++)
             info->volumes += disk_table_volumes(table)[i].name[0] != 0;
     }
     pthread_mutex_unlock(&set->lock);
+    return disk ? 0 : -ENOENT;
+}
+
+int disk_set_free(struct disk_set *set, const char *name, uint64_t *bytes)
+{
+    pthread_mutex_lock(&set->list);
+    struct disk *disk = find_disk(set, name, strlen(name));
+    if (disk)
+        *bytes = disk->free_bytes;
+    pthread_mutex_unlock(&set->list);
     return disk ? 0 : -ENOENT;
 }
 
@@ -210,6 +237,7 @@ static int take_locked(struct disk_set *set, const char *place, const struct bac
         return cipu_fail(error, -ENOENT, "disk:%.64s: there is no such volume, and create is not set", place);
     if (number == DISK_VOLUMES) {
         result = disk_volumes_create(disk->volumes, name, options->bytes, error);
+        count_free(disk);
         if (result < 0)
             return result;
         number = (unsigned)result;
@@ -261,6 +289,7 @@ int disk_volume_grow(const struct disk_volume *volume, uint64_t bytes, struct ci
 {
     pthread_mutex_lock(&volume->disk->set->lock);
     int result = disk_volumes_grow(volume->disk->volumes, volume->number, bytes, error);
+    count_free(volume->disk);
     pthread_mutex_unlock(&volume->disk->set->lock);
     return result;
 }
@@ -283,6 +312,22 @@ unsigned disk_volume_disk(const struct disk_volume *volume)
     return volume->disk->number;
 }
 
+/* DISK_VOLUMES = none. */
+static unsigned find_volume(struct disk *disk, const char *name)
+{
+    return disk_name_is_good(name) ? disk_table_find(disk_volumes_table(disk->volumes), name) : DISK_VOLUMES;
+}
+
+bool disk_volume_exists(struct disk_set *set, const char *place)
+{
+    struct disk *disk;
+    const char *name;
+    pthread_mutex_lock(&set->lock);
+    bool exists = find_place(set, place, &disk, &name, NULL) == 0 && disk && find_volume(disk, name) < DISK_VOLUMES;
+    pthread_mutex_unlock(&set->lock);
+    return exists;
+}
+
 int disk_volume_delete(struct disk_set *set, const char *place, struct cipu_error *error)
 {
     struct disk *disk;
@@ -290,14 +335,14 @@ int disk_volume_delete(struct disk_set *set, const char *place, struct cipu_erro
     pthread_mutex_lock(&set->lock);
     int result = find_place(set, place, &disk, &name, error);
     if (!result && disk) {
-        unsigned number =
-            disk_name_is_good(name) ? disk_table_find(disk_volumes_table(disk->volumes), name) : DISK_VOLUMES;
+        unsigned number = find_volume(disk, name);
         if (number == DISK_VOLUMES)
             result = cipu_fail(error, -ENOENT, "disk:%.64s: there is no such volume", place);
         else if (disk->open[number])
             result = cipu_fail(error, -EBUSY, "disk:%.64s: it is in use", place);
         else
             result = disk_volumes_remove(disk->volumes, number, error);
+        count_free(disk);
     }
     pthread_mutex_unlock(&set->lock);
     return result;

@@ -240,6 +240,13 @@ struct disk_set *block_engine_disks(struct block_engine *engine)
     return engine->disks;
 }
 
+void block_function_statistics(const struct block_engine *engine, unsigned function,
+                               struct block_function_statistics *statistics)
+{
+    const struct block_function_statistics *from = &engine->functions[function];
+    *statistics = (struct block_function_statistics){counter_read(&from->commands), counter_read(&from->errors)};
+}
+
 uint64_t block_engine_unexpected(const struct block_engine *engine)
 {
     return counter_read(&engine->unexpected);

@@ -31,6 +31,13 @@ struct disk_set *block_engine_disks(struct block_engine *engine);
 /* Entries of the backend ring that contradicted what was in flight: the card's fault. */
 uint64_t block_engine_unexpected(const struct block_engine *engine);
 
+/* Commands of a function that the engine carried out by itself: all but the raw ones. */
+struct block_function_statistics {
+    uint64_t commands, errors; /* that ended; those of them that did with an error */
+};
+void block_function_statistics(const struct block_engine *engine, unsigned function,
+                               struct block_function_statistics *statistics);
+
 /* A raw command, valid until it is completed. */
 struct block_raw {
     struct block_command command;

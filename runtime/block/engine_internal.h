@@ -130,6 +130,7 @@ struct block_engine {
     struct block_volume *active[BLOCK_VOLUMES]; /* with something at their backends */
     unsigned active_count;
     struct engine_wait *waits;
+    struct block_function_statistics functions[CARD_FUNCTIONS]; /* any thread reads */
     uint64_t unexpected; /* entries of the backend ring that contradict what is in flight; any thread reads */
     unsigned idle;       /* rounds without work */
 

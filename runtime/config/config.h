@@ -48,6 +48,11 @@ struct config_volume {
     struct config_lines lines;
 };
 
+struct config_subsystem {
+    struct subsystem_settings subsystem;
+    struct config_lines lines;
+};
+
 struct config_controller {
     struct controller_settings controller;
     struct config_lines lines;
@@ -57,7 +62,7 @@ struct config {
     char card[FIELD_TEXT_BYTES]; /* URI */
     char rpc[SOCKET_PATH_BYTES];
     char metrics[FIELD_TEXT_BYTES]; /* HOST:PORT, [IPV6]:PORT or an absolute path; "" = none */
-    char state[FIELD_TEXT_BYTES];   /* folder for what has to outlive the daemon (reservations); "" = none */
+    char state[FIELD_TEXT_BYTES];   /* folder for what has to outlive the daemon (docs/cipud.md); "" = none */
     unsigned flow_idle;             /* seconds; 0 = the default */
     struct config_port *ports;
     struct config_vpc *vpcs;
@@ -65,8 +70,10 @@ struct config {
     struct config_route *routes;
     struct config_disk *disks;
     struct config_volume *volumes;
+    struct config_subsystem *subsystems;
     struct config_controller *controllers;
-    size_t port_count, vpc_count, function_count, route_count, disk_count, volume_count, controller_count;
+    size_t port_count, vpc_count, function_count, route_count, disk_count, volume_count, subsystem_count,
+        controller_count;
     struct config_lines lines;
 };
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What holds between disks, volumes, controllers and the rest. */
+/* What holds between disks, volumes, subsystems, controllers and the rest. */
 #include <string.h>
 
 #include "runtime/config/config_check.h"
 
 #define DISK(...)       REPORT("disks", __VA_ARGS__)
 #define VOLUME(...)     REPORT("volumes", __VA_ARGS__)
+#define SUBSYSTEM(...)  REPORT("subsystems", __VA_ARGS__)
 #define CONTROLLER(...) REPORT("controllers", __VA_ARGS__)
 
 static void check_disks(const struct checker *checker)
@@ -104,6 +105,60 @@ static void check_volumes(const struct checker *checker)
     }
 }
 
+/* ---- subsystems ---- */
+
+static bool is_nqn(const char *text)
+{
+    return has_scheme(text, "nqn.") && strlen(text) <= NQN_BYTES;
+}
+
+static void check_subsystem(const struct checker *checker, size_t index)
+{
+    const struct config_subsystem *item = &checker->config->subsystems[index];
+    const struct subsystem_settings *subsystem = &item->subsystem;
+    const char *disk = has_scheme(subsystem->place, "disk:") ? subsystem->place + strlen("disk:") : "";
+    if (strlen(subsystem->name) >= SUBSYSTEM_NAME_BYTES)
+        SUBSYSTEM(index, &item->lines, subsystem_schema, "name",
+                  "found \"%s\", expected at most %d characters: volumes are named after it", subsystem->name,
+                  SUBSYSTEM_NAME_BYTES - 1);
+    if (!is_nqn(subsystem->nqn))
+        SUBSYSTEM(index, &item->lines, subsystem_schema, "nqn",
+                  "found %.64s, expected an NVMe Qualified Name of at most %d bytes, such as "
+                  "nqn.2026-01.org.example:disks",
+                  subsystem->nqn, NQN_BYTES);
+    if (!disk[0] || strchr(disk, '/'))
+        SUBSYSTEM(index, &item->lines, subsystem_schema, "place", "found %.64s, expected disk:NAME", subsystem->place);
+    else if (!known_disk(checker->config, disk, strlen(disk)))
+        SUBSYSTEM(index, &item->lines, subsystem_schema, "place",
+                  "found %.64s, expected the name of a disk of this file", subsystem->place);
+    if (!checker->config->state[0])
+        SUBSYSTEM(index, &item->lines, subsystem_schema, "place",
+                  "found %.64s, but no state: what guests make has to be kept in such a folder", subsystem->place);
+}
+
+static void check_subsystems(const struct checker *checker)
+{
+    for (size_t i = 0; i < checker->config->subsystem_count; i++) {
+        const struct config_subsystem *item = &checker->config->subsystems[i];
+        if (item->lines.bad)
+            continue;
+        check_subsystem(checker, i);
+        for (size_t j = 0; j < i; j++) {
+            const struct config_subsystem *other = &checker->config->subsystems[j];
+            if (other->lines.bad)
+                continue;
+            if (strcmp(other->subsystem.name, item->subsystem.name) == 0)
+                SUBSYSTEM(i, &item->lines, subsystem_schema, "name",
+                          "found \"%s\" a second time, expected it once (the first is in line %u)",
+                          item->subsystem.name, field_line(&other->lines, &subsystem_schema, "name"));
+            if (strcmp(other->subsystem.nqn, item->subsystem.nqn) == 0)
+                SUBSYSTEM(i, &item->lines, subsystem_schema, "nqn",
+                          "found %.64s a second time, expected it once (the first is in line %u)", item->subsystem.nqn,
+                          field_line(&other->lines, &subsystem_schema, "nqn"));
+        }
+    }
+}
+
 /* ---- controllers ---- */
 
 static const struct config_volume *volume_by_name(const struct config *config, const char *name)
@@ -143,8 +198,7 @@ static void check_controller(const struct checker *checker, size_t index)
     if (controller->subsystem[0] && controller->type != CONTROLLER_NVME)
         CONTROLLER(index, &item->lines, controller_schema, "subsystem", "found %.64s, expected none but for type nvme",
                    controller->subsystem);
-    if (controller->subsystem[0] &&
-        (!has_scheme(controller->subsystem, "nqn.") || strlen(controller->subsystem) > NQN_BYTES))
+    if (controller->subsystem[0] && !is_nqn(controller->subsystem))
         CONTROLLER(index, &item->lines, controller_schema, "subsystem",
                    "found %.64s, expected an NVMe Qualified Name of at most %d bytes, such as "
                    "nqn.2026-01.org.example:disks",
@@ -205,5 +259,6 @@ void config_check_block(const struct config *config, const char *file, struct co
     struct checker checker = {config, file, errors};
     check_disks(&checker);
     check_volumes(&checker);
+    check_subsystems(&checker);
     check_controllers(&checker);
 }

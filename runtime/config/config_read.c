@@ -47,6 +47,7 @@ static const struct section sections[] = {
     SECTION(route, route_schema, struct config_route, 16384),
     SECTION(disk, disk_schema, struct config_disk, BLOCK_DISKS - 1),
     SECTION(volume, volume_schema, struct config_volume, BLOCK_VOLUMES - 1),
+    SECTION(subsystem, subsystem_schema, struct config_subsystem, CARD_FUNCTIONS - 1),
     SECTION(controller, controller_schema, struct config_controller, CARD_FUNCTIONS - 1),
 };
 #define SECTIONS (sizeof(sections) / sizeof(sections[0]))
@@ -304,7 +305,7 @@ static void read_top(const struct reader *reader, struct config *config)
             schema_names(&config_schema, false, names, sizeof(names));
             config_error(reader->errors, reader->file, line_of(key), path,
                          "found an unknown key, expected one of: %s, ports, vpcs, functions, routes, disks, volumes, "
-                         "controllers",
+                         "subsystems, controllers",
                          names);
         } else {
             read_pair(reader, key, value, NULL, &config_schema, config, &config->lines);
@@ -423,6 +424,7 @@ void config_free(struct config *config)
     free(config->routes);
     free(config->disks);
     free(config->volumes);
+    free(config->subsystems);
     free(config->controllers);
     free(config);
 }

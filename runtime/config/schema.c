@@ -21,6 +21,15 @@ static const char *const transports[] = {"vfio-user", "vhost-user", NULL};
 
 #define AT(structure, member) .offset = offsetof(structure, member)
 
+#define LIMITS(structure)                                                                                         \
+    {"iops", FIELD_COUNT, AT(structure, limits.operations), .minimum = 1, .maximum = UINT32_MAX},                 \
+        {"bandwidth", FIELD_SIZE, AT(structure, limits.bytes), .minimum = 1, .maximum = RATE_MAX},                \
+        {"iops-burst", FIELD_COUNT, AT(structure, limits.operations_burst), .minimum = 1, .maximum = UINT32_MAX}, \
+        {"bandwidth-burst", FIELD_SIZE, AT(structure, limits.bytes_burst), .minimum = 1, .maximum = RATE_MAX},    \
+    {                                                                                                             \
+        "weight", FIELD_UNSIGNED, AT(structure, limits.weight), .minimum = 1, .maximum = WEIGHT_MAX               \
+    }
+
 static const struct field port_fields[] = {
     {"id", FIELD_UNSIGNED, AT(struct net_port, id), .required = true, .maximum = CARD_PORTS - 1},
     {"mode", FIELD_CHOICE, AT(struct net_port, uplink), .required = true, .choices = port_modes},
@@ -78,12 +87,18 @@ static const struct field volume_fields[] = {
      .maximum = 4096},
     {"read-only", FIELD_BOOLEAN, AT(struct volume_settings, read_only)},
     {"create", FIELD_BOOLEAN, AT(struct volume_settings, create)},
-    {"iops", FIELD_COUNT, AT(struct volume_settings, limits.operations), .minimum = 1, .maximum = UINT32_MAX},
-    {"bandwidth", FIELD_SIZE, AT(struct volume_settings, limits.bytes), .minimum = 1, .maximum = RATE_MAX},
-    {"iops-burst", FIELD_COUNT, AT(struct volume_settings, limits.operations_burst), .minimum = 1,
-     .maximum = UINT32_MAX},
-    {"bandwidth-burst", FIELD_SIZE, AT(struct volume_settings, limits.bytes_burst), .minimum = 1, .maximum = RATE_MAX},
-    {"weight", FIELD_UNSIGNED, AT(struct volume_settings, limits.weight), .minimum = 1, .maximum = WEIGHT_MAX},
+    LIMITS(struct volume_settings),
+};
+
+static const struct field subsystem_fields[] = {
+    {"name", FIELD_NAME, AT(struct subsystem_settings, name), .required = true},
+    {"nqn", FIELD_TEXT, AT(struct subsystem_settings, nqn), .required = true},
+    {"place", FIELD_TEXT, AT(struct subsystem_settings, place), .required = true},
+    {"capacity", FIELD_SIZE, AT(struct subsystem_settings, capacity), .required = true, .minimum = 512,
+     .maximum = INT64_MAX},
+    {"namespaces", FIELD_UNSIGNED, AT(struct subsystem_settings, namespaces), .minimum = 1,
+     .maximum = SUBSYSTEM_NAMESPACES},
+    LIMITS(struct subsystem_settings),
 };
 
 static const struct field controller_fields[] = {
@@ -111,4 +126,5 @@ const struct schema function_schema = {"function", function_fields, COUNT(functi
 const struct schema route_schema = {"route", route_fields, COUNT(route_fields)};
 const struct schema disk_schema = {"disk", disk_fields, COUNT(disk_fields)};
 const struct schema volume_schema = {"volume", volume_fields, COUNT(volume_fields)};
+const struct schema subsystem_schema = {"subsystem", subsystem_fields, COUNT(subsystem_fields)};
 const struct schema controller_schema = {"controller", controller_fields, COUNT(controller_fields)};

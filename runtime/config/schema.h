@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What ports, VPCs, functions, routes, disks, volumes and controllers are described by: one table of fields each, used
- * to read them from the configuration file, to read them from the parameters of a remote procedure call, and to write
- * them as JSON.
+ * What ports, VPCs, functions, routes, disks, volumes, subsystems and controllers are described by: one table of fields
+ * each, used to read them from the configuration file, to read them from the parameters of a remote procedure call, and
+ * to write them as JSON.
  *
  * Threads: all functions are pure. Errors: negative errno; `error` receives "found ..., expected ...".
  */
@@ -89,6 +89,19 @@ struct controller_settings {
     char serial[FIELD_TEXT_BYTES];    /* "" = made of the name */
 };
 
+#define SUBSYSTEM_NAME_BYTES 58 /* a volume is "NAME-ns64" */
+#define SUBSYSTEM_NAMESPACES 64 /* NVME_NAMESPACES_MAX */
+
+/* Where the guests of an NVMe subsystem may make namespaces. */
+struct subsystem_settings {
+    char name[NET_NAME_BYTES];
+    char nqn[FIELD_TEXT_BYTES];
+    char place[FIELD_TEXT_BYTES]; /* "disk:NAME" */
+    uint64_t capacity;            /* bytes, of all that they make */
+    unsigned namespaces;          /* 0 = the default */
+    struct volume_limits limits;  /* of each */
+};
+
 extern const struct schema port_schema;       /* struct net_port */
 extern const struct schema vpc_schema;        /* struct net_vpc */
 extern const struct schema function_schema;   /* struct function_settings */
@@ -96,6 +109,7 @@ extern const struct schema route_schema;      /* struct net_route */
 extern const struct schema disk_schema;       /* struct disk_settings */
 extern const struct schema volume_schema;     /* struct volume_settings */
 extern const struct schema controller_schema; /* struct controller_settings */
+extern const struct schema subsystem_schema;  /* struct subsystem_settings */
 
 /* "4GiB", or the number alone. */
 void size_format(uint64_t bytes, char text[32]);

@@ -6,97 +6,21 @@
 #include <string.h>
 
 #include "runtime/daemon/log.h"
-#include "runtime/daemon/reservation_store.h"
 #include "runtime/daemon/volumes.h"
-
-/* ---- subsystems ---- */
-
-static struct subsystem *find_subsystem(struct daemon *daemon, const char *nqn)
-{
-    struct subsystem *found = daemon->subsystems;
-    while (found && strcmp(found->nqn, nqn) != 0)
-        found = found->next;
-    return found;
-}
-
-/* A controller without an NQN has a subsystem of its own, named by its name. */
-static void subsystem_nqn(const struct controller_settings *settings, char nqn[NVME_NQN_BYTES])
-{
-    if (settings->subsystem[0])
-        snprintf(nqn, NVME_NQN_BYTES, "%s", settings->subsystem);
-    else
-        snprintf(nqn, NVME_NQN_BYTES, "nqn.2026-11.org.opencipu:%s", settings->name);
-}
-
-static int take_subsystem(struct daemon *daemon, const struct controller_settings *settings,
-                          struct subsystem **subsystem, struct cipu_error *error)
-{
-    struct nvme_subsystem_settings wanted = {0};
-    subsystem_nqn(settings, wanted.nqn);
-    if ((*subsystem = find_subsystem(daemon, wanted.nqn)) != NULL)
-        return 0;
-    struct subsystem *made = calloc(1, sizeof *made);
-    if (!made)
-        return cipu_fail(error, -ENOMEM, "no memory for subsystem %s", wanted.nqn);
-    if (daemon->config->state[0]) {
-        wanted.ops = &reservation_store_ops;
-        wanted.context = daemon->config->state;
-    }
-    snprintf(wanted.serial, sizeof wanted.serial, "%.20s", settings->serial[0] ? settings->serial : settings->name);
-    int result = nvme_subsystem_create(daemon->block, &wanted, &made->nvme, error);
-    if (result < 0) {
-        free(made);
-        return result;
-    }
-    memcpy(made->nqn, wanted.nqn, sizeof made->nqn);
-    made->next = daemon->subsystems;
-    daemon->subsystems = *subsystem = made;
-    return 0;
-}
-
-/* The last controller has left: namespaces and subsystem go, too. */
-static void drop_subsystem(struct daemon *daemon, struct subsystem *subsystem)
-{
-    if (subsystem->controllers)
-        return;
-    for (uint32_t i = 0; i < NVME_NAMESPACES_MAX; i++)
-        if (subsystem->namespaces[i])
-            nvme_namespace_remove(subsystem->nvme, i + 1);
-    struct subsystem **link = &daemon->subsystems;
-    while (*link != subsystem)
-        link = &(*link)->next;
-    *link = subsystem->next;
-    nvme_subsystem_destroy(subsystem->nvme);
-    free(subsystem);
-}
-
-/* The volume's namespace id in the subsystem, made if there is none yet; 0 = none is free. */
-static int find_namespace(struct subsystem *subsystem, struct block_volume *volume, uint32_t *nsid,
-                          struct cipu_error *error)
-{
-    uint32_t free_place = NVME_NAMESPACES_MAX;
-    for (uint32_t i = NVME_NAMESPACES_MAX; i-- > 0;) {
-        if (subsystem->namespaces[i] == volume) {
-            *nsid = i + 1;
-            return 0;
-        }
-        free_place = subsystem->namespaces[i] ? free_place : i;
-    }
-    if (free_place == NVME_NAMESPACES_MAX)
-        return cipu_fail(error, -ENOSPC, "subsystem %s: found %u namespaces, expected fewer", subsystem->nqn,
-                         NVME_NAMESPACES_MAX);
-    int result = nvme_namespace_add(subsystem->nvme, free_place + 1, volume, 1, error);
-    if (result < 0)
-        return result;
-    subsystem->namespaces[free_place] = volume;
-    *nsid = free_place + 1;
-    return 0;
-}
 
 /* ---- attachments ---- */
 
-int daemon_volume_attach(struct daemon *daemon, struct controller *controller, const char *name, uint32_t *nsid,
-                         struct cipu_error *error)
+/* What a guest made stays with the controllers of its subsystem. */
+static int check_owner(const struct volume_record *record, const struct subsystem *subsystem, struct cipu_error *error)
+{
+    if (record->pool && (!subsystem || record->pool != subsystem->pool))
+        return cipu_fail(error, -EPERM, "volume %s belongs to the guests of subsystem %s", record->wanted.name,
+                         record->pool->name);
+    return 0;
+}
+
+static int attach(struct daemon *daemon, struct controller *controller, const char *name, uint32_t *nsid,
+                  struct cipu_error *error)
 {
     const struct volume_record *record = daemon_volume_by_name(daemon, name);
     if (!record)
@@ -104,45 +28,86 @@ int daemon_volume_attach(struct daemon *daemon, struct controller *controller, c
     if (!controller->nvme)
         return cipu_fail(error, -ENOTSUP, "controller %s has one disk, expected one of type nvme",
                          controller->settings.name);
-    int result = find_namespace(controller->subsystem, record->volume, nsid, error);
-    return result < 0 ? result : nvme_namespace_attach(controller->nvme, *nsid, error);
+    int result = check_owner(record, controller->subsystem, error);
+    if (result == 0)
+        result = subsystem_namespace(controller->subsystem, record->volume, nsid, error);
+    if (result == 0)
+        result = nvme_namespace_attach(controller->nvme, *nsid, error);
+    if (result == 0 && record->pool)
+        result = namespace_pool_attach(record->pool, *nsid, controller->cntlid, true);
+    return result;
 }
 
-/* No controller of the subsystem has the namespace any more. */
-static bool is_unused(const struct daemon *daemon, const struct subsystem *subsystem, uint32_t nsid)
+int daemon_volume_attach(struct daemon *daemon, struct controller *controller, const char *name, uint32_t *nsid,
+                         struct cipu_error *error)
 {
-    for (unsigned i = 0; i < CARD_FUNCTIONS; i++) {
-        const struct controller *other = daemon->controllers[i];
-        if (!other || other->subsystem != subsystem || !other->nvme)
-            continue;
-        struct nvme_state state;
-        nvme_state(other->nvme, &state);
-        if (state.attached >> (nsid - 1) & 1)
-            return false;
-    }
-    return true;
+    daemon_volumes_lock(daemon);
+    int result = attach(daemon, controller, name, nsid, error);
+    daemon_volumes_unlock(daemon);
+    return result;
+}
+
+static int detach(struct daemon *daemon, struct controller *controller, const char *name)
+{
+    const struct volume_record *record = daemon_volume_by_name(daemon, name);
+    uint64_t controllers;
+    if (!record || !controller->nvme)
+        return -ENOENT;
+    struct nvme_subsystem *nvme = controller->subsystem->nvme;
+    uint32_t nsid = subsystem_find(controller->subsystem, record->volume, &controllers);
+    int result = nsid ? nvme_namespace_detach(controller->nvme, nsid) : -ENOENT;
+    if (result < 0)
+        return result;
+    if (record->pool)
+        return namespace_pool_attach(record->pool, nsid, controller->cntlid, false);
+    if (controllers == UINT64_C(1) << controller->cntlid) /* nobody has it any more */
+        nvme_namespace_remove(nvme, nsid);
+    return 0;
 }
 
 int daemon_volume_detach(struct daemon *daemon, struct controller *controller, const char *name,
                          struct cipu_error *error)
 {
+    daemon_volumes_lock(daemon);
+    int result = detach(daemon, controller, name);
+    daemon_volumes_unlock(daemon);
+    return result == -ENOENT ? cipu_fail(error, result, "found volume %s, expected one that controller %s has", name,
+                                         controller->settings.name)
+                             : result;
+}
+
+/* Where a volume that a guest made belongs; NULL = no guest did. */
+static struct namespace_pool *find_made(struct daemon *daemon, const char *name, uint32_t *nsid)
+{
+    daemon_volumes_lock(daemon);
     const struct volume_record *record = daemon_volume_by_name(daemon, name);
-    if (!record || !controller->nvme)
-        return cipu_fail(error, -ENOENT, "found volume %s, expected one that controller %s has", name,
-                         controller->settings.name);
-    struct subsystem *subsystem = controller->subsystem;
-    for (uint32_t i = 0; i < NVME_NAMESPACES_MAX; i++) {
-        if (subsystem->namespaces[i] != record->volume)
-            continue;
-        int result = nvme_namespace_detach(controller->nvme, i + 1);
-        if (result < 0)
-            break;
-        if (is_unused(daemon, subsystem, i + 1) && nvme_namespace_remove(subsystem->nvme, i + 1) == 0)
-            subsystem->namespaces[i] = NULL;
-        return 0;
+    struct namespace_pool *pool = record ? record->pool : NULL;
+    bool found = false;
+    for (*nsid = 1; pool && *nsid <= NVME_NAMESPACES_MAX && !found; *nsid += !found) {
+        struct namespace_record kept;
+        struct block_volume *volume;
+        found = namespace_pool_get(pool, *nsid, &kept, &volume) && volume == record->volume;
     }
-    return cipu_fail(error, -ENOENT, "found volume %s, expected one that controller %s has", name,
-                     controller->settings.name);
+    daemon_volumes_unlock(daemon);
+    return found ? pool : NULL;
+}
+
+int daemon_volume_destroy(struct daemon *daemon, const char *name, struct cipu_error *error)
+{
+    uint32_t nsid;
+    struct namespace_pool *pool = find_made(daemon, name, &nsid);
+    const struct subsystem *subsystem = daemon->subsystems;
+    while (subsystem && subsystem->pool != pool)
+        subsystem = subsystem->next;
+    if (!pool)
+        return cipu_fail(error, -ENOENT, "found volume %s, expected one that a guest made", name);
+    int result = subsystem ? nvme_namespace_delete(subsystem->nvme, nsid) : namespace_pool_retire(pool, nsid);
+    if (result == 0 && !subsystem)
+        namespace_pool_remove(pool, nsid);
+    return result ? cipu_fail(error, result, "volume %s: %s", name,
+                              result == -EBUSY ? "a controller has it, or a guest is making or deleting another one"
+                                               : strerror(-result))
+                  : 0;
 }
 
 /* ---- controllers ---- */
@@ -161,16 +126,29 @@ static int check_settings(struct daemon *daemon, const struct controller_setting
     return 0;
 }
 
+/* The namespaces that its guests had attached to it. */
+static int attach_made(struct controller *controller, struct cipu_error *error)
+{
+    int result = 0;
+    for (uint32_t nsid = 1; nsid <= NVME_NAMESPACES_MAX && result == 0; nsid++) {
+        struct namespace_record record;
+        struct block_volume *volume;
+        uint64_t there, bit = UINT64_C(1) << controller->cntlid;
+        if (namespace_pool_get(controller->subsystem->pool, nsid, &record, &volume) && record.controllers & bit &&
+            nvme_namespace_volume(controller->subsystem->nvme, nsid, &there) && !(there & bit))
+            result = nvme_namespace_attach(controller->nvme, nsid, error);
+    }
+    return result;
+}
+
 static int open_nvme(struct daemon *daemon, struct controller *controller, struct cipu_error *error)
 {
     const struct controller_settings *settings = &controller->settings;
-    int result = take_subsystem(daemon, settings, &controller->subsystem, error);
+    int result = daemon_subsystem_take(daemon, settings, &controller->subsystem, error);
+    if (result == 0)
+        result = subsystem_controller_id(controller->subsystem, settings->name, &controller->cntlid, error);
     if (result < 0)
         return result;
-    if (controller->subsystem->controllers == UINT64_MAX)
-        return cipu_fail(error, -ENOSPC, "subsystem %s: found 64 controllers, expected fewer",
-                         controller->subsystem->nqn);
-    controller->cntlid = (uint16_t)__builtin_ctzll(~controller->subsystem->controllers);
     struct nvme_settings nvme = {
         .function = settings->id,
         .subsystem = controller->subsystem->nvme,
@@ -186,11 +164,11 @@ static int open_nvme(struct daemon *daemon, struct controller *controller, struc
         uint32_t nsid;
         result = daemon_volume_attach(daemon, controller, settings->volumes[i], &nsid, error);
     }
-    return result;
+    return result == 0 && controller->subsystem->pool ? attach_made(controller, error) : result;
 }
 
-/* A virtio-blk function is one disk. */
-static int open_blk(struct daemon *daemon, struct controller *controller, struct cipu_error *error)
+/* With volumes_lock held. */
+static int create_blk(struct daemon *daemon, struct controller *controller, struct cipu_error *error)
 {
     const struct controller_settings *settings = &controller->settings;
     if (settings->volume_count != 1)
@@ -200,6 +178,9 @@ static int open_blk(struct daemon *daemon, struct controller *controller, struct
     const struct volume_record *record = daemon_volume_by_name(daemon, settings->volumes[0]);
     if (!record)
         return cipu_fail(error, -ENOENT, "found volume %s, expected one that is there", settings->volumes[0]);
+    int result = check_owner(record, NULL, error);
+    if (result < 0)
+        return result;
     struct virtio_blk_settings blk = {
         .function = settings->id,
         .volume = record->volume,
@@ -209,6 +190,15 @@ static int open_blk(struct daemon *daemon, struct controller *controller, struct
         .map_doorbells = daemon->map_doorbells,
     };
     return virtio_blk_create(daemon->card, daemon->host, daemon->block, &blk, &controller->blk, error);
+}
+
+/* A virtio-blk function is one disk. */
+static int open_blk(struct daemon *daemon, struct controller *controller, struct cipu_error *error)
+{
+    daemon_volumes_lock(daemon);
+    int result = create_blk(daemon, controller, error);
+    daemon_volumes_unlock(daemon);
+    return result;
 }
 
 static void free_controller(struct daemon *daemon, struct controller *controller)
@@ -224,7 +214,7 @@ static void free_controller(struct daemon *daemon, struct controller *controller
         controller->subsystem->controllers &= ~(UINT64_C(1) << controller->cntlid);
     }
     if (controller->subsystem)
-        drop_subsystem(daemon, controller->subsystem);
+        daemon_subsystem_drop(daemon, controller->subsystem);
     free(controller);
 }
 

@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The daemon's disk controllers: functions of the card that guests see as NVMe or virtio-blk, with the volumes attached
- * to them. NVMe controllers of the same NQN share a subsystem: a volume is the same namespace in all of them.
+ * to them.
  *
  * Threads and errors: as daemon.h.
  */
 #ifndef CIPU_DAEMON_CONTROLLERS_H
 #define CIPU_DAEMON_CONTROLLERS_H
 
-#include "runtime/daemon/daemon.h"
-#include "runtime/device/nvme.h"
+#include "runtime/daemon/subsystems.h"
 #include "runtime/device/virtio_blk.h"
 #include "runtime/frontend/vhost_user_server.h"
-
-struct subsystem {
-    char nqn[NVME_NQN_BYTES];
-    struct nvme_subsystem *nvme;
-    struct block_volume *namespaces[NVME_NAMESPACES_MAX]; /* by namespace id - 1 */
-    uint64_t controllers;                                 /* a bit for each controller id in use */
-    struct subsystem *next;
-};
 
 struct controller {
     struct controller_settings settings;
@@ -46,6 +37,9 @@ int daemon_volume_attach(struct daemon *daemon, struct controller *controller, c
                          struct cipu_error *error);
 int daemon_volume_detach(struct daemon *daemon, struct controller *controller, const char *volume,
                          struct cipu_error *error);
+
+/* Deletes what a guest made, with its bytes. -EBUSY: a controller has it. Without volumes_lock. */
+int daemon_volume_destroy(struct daemon *daemon, const char *name, struct cipu_error *error);
 
 /* Whether a client is connected to its socket. */
 bool controller_connected(const struct controller *controller);

@@ -34,6 +34,8 @@ static int add_objects(struct daemon *daemon, const struct config *config, struc
     int result = add_ports(daemon, config, error);
     for (size_t i = 0; i < config->disk_count && result == 0; i++)
         result = daemon_disk_add(daemon, &config->disks[i].disk, ORIGIN_FILE, error);
+    for (size_t i = 0; i < config->subsystem_count && result == 0; i++)
+        result = daemon_pool_add(daemon, &config->subsystems[i].subsystem, error);
     for (size_t i = 0; i < config->volume_count && result == 0; i++)
         result = add_volume(daemon, &config->volumes[i].volume, error);
     for (size_t i = 0; i < config->vpc_count && result == 0; i++)
@@ -60,6 +62,15 @@ static int open_card(struct daemon *daemon, const struct config *config, struct 
     return result;
 }
 
+static void init_volumes_lock(struct daemon *daemon)
+{
+    pthread_mutexattr_t recursive;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&daemon->volumes_lock, &recursive);
+    pthread_mutexattr_destroy(&recursive);
+}
+
 int daemon_open(struct daemon *daemon, struct config *config, struct event_base *base, struct cipu_error *error)
 {
     *daemon = (struct daemon){
@@ -68,7 +79,9 @@ int daemon_open(struct daemon *daemon, struct config *config, struct event_base 
         .base = base,
         .map_doorbells = strstr(config->card, "poll=always") != NULL,
     };
+    memcpy(daemon->state, config->state, strnlen(config->state, sizeof(daemon->state) - 1));
     pthread_mutex_init(&daemon->functions_lock, NULL);
+    init_volumes_lock(daemon);
     clock_gettime(CLOCK_MONOTONIC, &daemon->started);
     int result = open_card(daemon, config, error);
     if (result == 0)
@@ -86,6 +99,7 @@ void daemon_close(struct daemon *daemon)
         if (daemon->functions[i])
             daemon_function_remove(daemon, i, NULL);
     daemon_controllers_close(daemon);
+    daemon_pools_close(daemon);
     daemon_volumes_close(daemon);
     if (daemon->net)
         net_destroy(daemon->net);
@@ -97,5 +111,6 @@ void daemon_close(struct daemon *daemon)
     free(daemon->routes);
     config_free(daemon->config);
     pthread_mutex_destroy(&daemon->functions_lock);
+    pthread_mutex_destroy(&daemon->volumes_lock);
     *daemon = (struct daemon){.config_path = daemon->config_path};
 }

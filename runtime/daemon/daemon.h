@@ -4,7 +4,8 @@
  * configuration file or from remote calls.
  *
  * Threads: all functions are called by the daemon's main thread; card events arrive on the slow path's thread and only
- * touch the table of functions under its lock. Errors: negative errno, `error` says what was found and expected.
+ * touch the table of functions under its lock; guests that make namespaces add volumes and remove them on threads of
+ * their own. Errors: negative errno, `error` says what was found and expected.
  */
 #ifndef CIPU_DAEMON_H
 #define CIPU_DAEMON_H
@@ -23,11 +24,13 @@ struct capture;
 struct block_engine;  /* runtime/block/engine.h */
 struct volume_record; /* runtime/daemon/volumes.h, as is the next */
 struct disk_record;
-struct controller; /* runtime/daemon/controllers.h, as is the next */
-struct subsystem;
+struct controller;     /* runtime/daemon/controllers.h */
+struct subsystem;      /* runtime/daemon/subsystems.h */
+struct namespace_pool; /* runtime/daemon/namespace_pool.h */
 
-/* Whether an object is the configuration file's: a reload changes or removes only those. */
-enum origin { ORIGIN_FILE, ORIGIN_CALL };
+/* Whose an object is: a reload changes or removes only the configuration file's. */
+enum origin { ORIGIN_FILE, ORIGIN_CALL, ORIGIN_GUEST };
+const char *origin_name(enum origin origin);
 
 struct function {
     struct function_settings settings;
@@ -60,6 +63,7 @@ struct daemon {
     struct cipu_host *host;
     struct net *net;
     bool map_doorbells;
+    char state[SOCKET_PATH_BYTES]; /* folder for what has to outlive the daemon; "" = none */
     struct timespec started;
 
     pthread_mutex_t functions_lock; /* changes of the table against events of the card */
@@ -72,11 +76,13 @@ struct daemon {
     struct route_record *routes;
     size_t route_count;
 
-    struct block_engine *block; /* NULL: nothing needed it yet */
+    struct block_engine *block;   /* NULL: nothing needed it yet */
+    pthread_mutex_t volumes_lock; /* recursive; of volumes: daemon_volumes_lock */
     struct volume_record *volumes;
     struct disk_record *disks;
     size_t volume_count, disk_count;
     struct subsystem *subsystems;
+    struct namespace_pool *pools;
 
     struct capture *capture; /* NULL: none runs */
 };

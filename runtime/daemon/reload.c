@@ -44,11 +44,9 @@ static bool fixed_equal(const struct config *old, const struct config *new)
         const char *key;
         bool same;
     } fixed[] = {
-        {"card", strcmp(old->card, new->card) == 0},
-        {"rpc", strcmp(old->rpc, new->rpc) == 0},
-        {"metrics", strcmp(old->metrics, new->metrics) == 0},
-        {"flow-idle", old->flow_idle == new->flow_idle},
-        {"ports", ports_equal(old, new)},
+        {"card", strcmp(old->card, new->card) == 0},          {"rpc", strcmp(old->rpc, new->rpc) == 0},
+        {"metrics", strcmp(old->metrics, new->metrics) == 0}, {"state", strcmp(old->state, new->state) == 0},
+        {"flow-idle", old->flow_idle == new->flow_idle},      {"ports", ports_equal(old, new)},
     };
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
         if (!fixed[i].same)
@@ -273,7 +271,10 @@ int daemon_reload(struct daemon *daemon)
     remove_routes(daemon, config, &changes);
     remove_functions(daemon, config, &changes);
     reload_remove_controllers(daemon, config, &changes);
+    reload_remove_subsystems(daemon, config, &changes);
     reload_remove_volumes(daemon, config, &changes);
+    reload_add_disks(daemon, config, &changes);
+    reload_add_subsystems(daemon, config, &changes);
     reload_add_volumes(daemon, config, &changes);
     reload_add_controllers(daemon, config, &changes);
     change_vpcs(daemon, config, &changes);

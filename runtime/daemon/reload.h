@@ -15,7 +15,12 @@ void reload_count(struct changes *changes, int result, const char *what, const c
 
 /* reload_volumes.c: what leaves goes before controllers come, what comes before them too. */
 void reload_remove_volumes(struct daemon *daemon, const struct config *config, struct changes *changes);
+void reload_add_disks(struct daemon *daemon, const struct config *config, struct changes *changes);
 void reload_add_volumes(struct daemon *daemon, const struct config *config, struct changes *changes);
+
+/* reload_subsystems.c */
+void reload_remove_subsystems(struct daemon *daemon, const struct config *config, struct changes *changes);
+void reload_add_subsystems(struct daemon *daemon, const struct config *config, struct changes *changes);
 
 /* reload_controllers.c */
 void reload_remove_controllers(struct daemon *daemon, const struct config *config, struct changes *changes);

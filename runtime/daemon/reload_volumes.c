@@ -25,15 +25,17 @@ static const struct disk_settings *disk_in(const struct config *config, const ch
 void reload_remove_volumes(struct daemon *daemon, const struct config *config, struct changes *changes)
 {
     struct cipu_error error;
+    daemon_volumes_lock(daemon);
     for (size_t i = daemon->volume_count; i-- > 0;) {
         const struct volume_record *record = &daemon->volumes[i];
         const struct volume_settings *wanted = volume_in(config, record->wanted.name);
         char name[VOLUME_NAME_BYTES];
-        if (record->origin == ORIGIN_CALL || (wanted && daemon_volume_same(&record->wanted, wanted)))
+        if (record->origin != ORIGIN_FILE || (wanted && daemon_volume_same(&record->wanted, wanted)))
             continue;
         memcpy(name, record->wanted.name, sizeof(name));
         reload_count(changes, daemon_volume_remove(daemon, name, &error), "volume", name, &error);
     }
+    daemon_volumes_unlock(daemon);
     for (size_t i = daemon->disk_count; i-- > 0;) {
         const struct disk_record *record = &daemon->disks[i];
         const struct disk_settings *wanted = disk_in(config, record->wanted.name);
@@ -53,7 +55,7 @@ static bool disk_is_there(const struct daemon *daemon, const char *name)
     return false;
 }
 
-void reload_add_volumes(struct daemon *daemon, const struct config *config, struct changes *changes)
+void reload_add_disks(struct daemon *daemon, const struct config *config, struct changes *changes)
 {
     struct cipu_error error;
     for (size_t i = 0; i < config->disk_count; i++) {
@@ -61,6 +63,12 @@ void reload_add_volumes(struct daemon *daemon, const struct config *config, stru
         if (!disk_is_there(daemon, wanted->name))
             reload_count(changes, daemon_disk_add(daemon, wanted, ORIGIN_FILE, &error), "disk", wanted->name, &error);
     }
+}
+
+void reload_add_volumes(struct daemon *daemon, const struct config *config, struct changes *changes)
+{
+    struct cipu_error error;
+    daemon_volumes_lock(daemon);
     for (size_t i = 0; i < config->volume_count; i++) {
         const struct volume_settings *wanted = &config->volumes[i].volume;
         struct volume_record *record = daemon_volume_by_name(daemon, wanted->name);
@@ -70,4 +78,5 @@ void reload_add_volumes(struct daemon *daemon, const struct config *config, stru
                             : daemon_volume_add(daemon, wanted, ORIGIN_FILE, &error);
         reload_count(changes, result, "volume", wanted->name, &error);
     }
+    daemon_volumes_unlock(daemon);
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records of volumes' reservations as files of a folder, one each: written beside, made durable, and put in place at
- * once. The subsystem checks a record's sum itself.
+ * Records of volumes' reservations as files of the state folder, one each. The subsystem checks a record's sum itself.
+ * Any thread. Errors: negative errno.
  */
 #ifndef CIPU_DAEMON_RESERVATION_STORE_H
 #define CIPU_DAEMON_RESERVATION_STORE_H
 
-#include "runtime/device/nvme.h"
+#include <stddef.h>
+#include <stdint.h>
 
-/* `context` is the folder's path, which exists. */
-extern const struct nvme_subsystem_ops reservation_store_ops;
+int reservation_store(const char *folder, const uint8_t uuid[16], const void *record, size_t bytes);
+long reservation_load(const char *folder, const uint8_t uuid[16], void *record, size_t bytes);
+int reservation_forget(const char *folder, const uint8_t uuid[16]);
 
 #endif

@@ -167,9 +167,10 @@ json_t *daemon_statistics(struct daemon *daemon)
     clock_gettime(CLOCK_MONOTONIC, &now);
     double uptime =
         (double)(now.tv_sec - daemon->started.tv_sec) + (double)(now.tv_nsec - daemon->started.tv_nsec) / 1000000000;
-    return json_pack("{s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "uptime_seconds", uptime, "events",
+    return json_pack("{s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "uptime_seconds", uptime, "events",
                      (json_int_t)atomic_load(&daemon->events), "card", named_counters(daemon, fates, COUNT(fates)),
                      "punts", named_counters(daemon, reasons, COUNT(reasons)), "ports", ports(daemon), "functions",
-                     functions(daemon), "volumes", daemon_volume_statistics(daemon), "net", net_counters(daemon),
-                     "rings", ring_drops(daemon), "streams", streams(daemon), "kernels", kernels(daemon));
+                     functions(daemon), "volumes", daemon_volume_statistics(daemon), "controllers",
+                     daemon_controller_statistics(daemon), "net", net_counters(daemon), "rings", ring_drops(daemon),
+                     "streams", streams(daemon), "kernels", kernels(daemon));
 }

@@ -13,6 +13,10 @@ json_t *daemon_statistics(struct daemon *daemon);
 /* statistics_volumes.c: what each volume did. */
 json_t *daemon_volume_statistics(struct daemon *daemon);
 
+/* statistics_controllers.c: what each disk controller did; one of them. */
+json_t *daemon_controller_statistics(struct daemon *daemon);
+json_t *daemon_controller_counters(struct daemon *daemon, const struct controller *controller);
+
 /* {"packets": ..., "bytes": ...} of enum statistic `index`, or NULL. */
 json_t *daemon_counter(struct daemon *daemon, unsigned index);
 

@@ -44,6 +44,7 @@ json_t *daemon_volume_statistics(struct daemon *daemon)
         [BACKEND_FLUSH] = "flush",     [BACKEND_WRITE_ZEROES] = "write_zeroes",
         [BACKEND_DISCARD] = "discard", [BACKEND_ERASE] = "erase"};
     json_t *list = json_array();
+    daemon_volumes_lock(daemon);
     for (size_t i = 0; i < daemon->volume_count; i++) {
         const struct block_volume *volume = daemon->volumes[i].volume;
         struct volume_statistics statistics;
@@ -58,5 +59,6 @@ json_t *daemon_volume_statistics(struct daemon *daemon)
             json_object_set_new(object, names[k], counters(&statistics, k));
         json_array_append_new(list, object);
     }
+    daemon_volumes_unlock(daemon);
     return list;
 }

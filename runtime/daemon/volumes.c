@@ -6,6 +6,13 @@
 #include <string.h>
 
 #include "runtime/daemon/log.h"
+#include "runtime/daemon/namespace_pool.h"
+
+const char *origin_name(enum origin origin)
+{
+    static const char *const names[] = {[ORIGIN_FILE] = "file", [ORIGIN_CALL] = "call", [ORIGIN_GUEST] = "guest"};
+    return names[origin];
+}
 
 int daemon_block_engine(struct daemon *daemon, struct block_engine **engine, struct cipu_error *error)
 {
@@ -67,6 +74,16 @@ int daemon_disk_remove(struct daemon *daemon, const char *name, struct cipu_erro
 
 /* ---- volumes ---- */
 
+void daemon_volumes_lock(struct daemon *daemon)
+{
+    pthread_mutex_lock(&daemon->volumes_lock);
+}
+
+void daemon_volumes_unlock(struct daemon *daemon)
+{
+    pthread_mutex_unlock(&daemon->volumes_lock);
+}
+
 struct volume_record *daemon_volume_by_name(struct daemon *daemon, const char *name)
 {
     for (size_t i = 0; i < daemon->volume_count; i++)
@@ -75,29 +92,72 @@ struct volume_record *daemon_volume_by_name(struct daemon *daemon, const char *n
     return NULL;
 }
 
+bool daemon_volume_exists(struct daemon *daemon, const char *name)
+{
+    daemon_volumes_lock(daemon);
+    bool exists = daemon_volume_by_name(daemon, name) != NULL;
+    daemon_volumes_unlock(daemon);
+    return exists;
+}
+
+/* With the lock held. */
+static int enter(struct daemon *daemon, const struct volume_record *record, struct cipu_error *error)
+{
+    const char *name = record->wanted.name;
+    if (daemon_volume_by_name(daemon, name))
+        return cipu_fail(error, -EEXIST, "volume %s is there already", name);
+    struct volume_record *records = realloc(daemon->volumes, (daemon->volume_count + 1) * sizeof(*records));
+    if (!records)
+        return cipu_fail(error, -ENOMEM, "no memory for volume %s", name);
+    records[daemon->volume_count++] = *record;
+    daemon->volumes = records;
+    log_info("volume opened", "name=%s\tbackend=%s", name, record->wanted.backend);
+    return 0;
+}
+
+int daemon_volume_enter(struct daemon *daemon, struct block_volume *volume, const struct volume_settings *settings,
+                        enum origin origin, struct namespace_pool *pool, struct cipu_error *error)
+{
+    const struct volume_record record = {volume, *settings, origin, pool};
+    daemon_volumes_lock(daemon);
+    int result = enter(daemon, &record, error);
+    daemon_volumes_unlock(daemon);
+    return result;
+}
+
+/* Names that guests' namespaces have, or will have, are nobody else's; on a disk neither. */
+static int check_name(const struct daemon *daemon, const struct volume_settings *settings, struct cipu_error *error)
+{
+    const char *slash = strncmp(settings->backend, "disk:", 5) == 0 ? strchr(settings->backend, '/') : NULL;
+    for (const struct namespace_pool *pool = daemon->pools; pool; pool = pool->next)
+        if (namespace_pool_names(pool, settings->name) || (slash && namespace_pool_names(pool, slash + 1)))
+            return cipu_fail(error, -EEXIST, "volume %s: found a name that namespaces of subsystem %s have",
+                             settings->name, pool->name);
+    return 0;
+}
+
 int daemon_volume_add(struct daemon *daemon, const struct volume_settings *settings, enum origin origin,
                       struct cipu_error *error)
 {
     struct block_engine *engine;
     struct block_volume *volume;
-    if (daemon_volume_by_name(daemon, settings->name))
+    if (daemon_volume_exists(daemon, settings->name))
         return cipu_fail(error, -EEXIST, "volume %s is there already", settings->name);
-    int result = daemon_block_engine(daemon, &engine, error);
+    int result = check_name(daemon, settings, error);
+    if (result == 0)
+        result = daemon_block_engine(daemon, &engine, error);
+    if (result == 0)
+        result = block_volume_open(engine, settings, &volume, error);
     if (result < 0)
         return result;
-    struct volume_record *records = realloc(daemon->volumes, (daemon->volume_count + 1) * sizeof(*records));
-    if (!records)
-        return cipu_fail(error, -ENOMEM, "no memory for volume %s", settings->name);
-    daemon->volumes = records;
-    result = block_volume_open(engine, settings, &volume, error);
+    result = daemon_volume_enter(daemon, volume, settings, origin, NULL, error);
     if (result < 0)
-        return result;
-    records[daemon->volume_count++] = (struct volume_record){volume, *settings, origin};
-    log_info("volume opened", "name=%s\tbackend=%s", settings->name, settings->backend);
-    return 0;
+        block_volume_close(volume);
+    return result;
 }
 
-int daemon_volume_remove(struct daemon *daemon, const char *name, struct cipu_error *error)
+/* With the lock held. */
+static int leave(struct daemon *daemon, const char *name, struct cipu_error *error)
 {
     struct volume_record *record = daemon_volume_by_name(daemon, name);
     if (!record)
@@ -110,6 +170,14 @@ int daemon_volume_remove(struct daemon *daemon, const char *name, struct cipu_er
     size_t after = daemon->volume_count - (size_t)(record - daemon->volumes);
     memmove(record, record + 1, after * sizeof(*record));
     return 0;
+}
+
+int daemon_volume_remove(struct daemon *daemon, const char *name, struct cipu_error *error)
+{
+    daemon_volumes_lock(daemon);
+    int result = leave(daemon, name, error);
+    daemon_volumes_unlock(daemon);
+    return result;
 }
 
 bool daemon_volume_same(const struct volume_settings *there, const struct volume_settings *wanted)

@@ -2,7 +2,9 @@
 /*
  * The daemon's disks and volumes. The block engine runs from the first of them on, or when a controller asks for it.
  *
- * Threads and errors: as daemon.h.
+ * Threads: disks and the engine as daemon.h. Volumes: any that may wait; a record, and the volume in it, are there as
+ * long as the lock is held. It is outside of all locks of devices and pools; not to be held while a controller is
+ * destroyed, whose guest may be making a volume. Errors: as daemon.h.
  */
 #ifndef CIPU_DAEMON_VOLUMES_H
 #define CIPU_DAEMON_VOLUMES_H
@@ -15,6 +17,7 @@ struct volume_record {
     struct block_volume *volume;
     struct volume_settings wanted; /* as the file or the call gave it */
     enum origin origin;
+    struct namespace_pool *pool; /* whose guest made it; NULL = no guest did */
 };
 
 struct disk_record {
@@ -31,10 +34,18 @@ int daemon_disk_add(struct daemon *daemon, const struct disk_settings *settings,
                     struct cipu_error *error);
 int daemon_disk_remove(struct daemon *daemon, const char *name, struct cipu_error *error);
 
+void daemon_volumes_lock(struct daemon *daemon);
+void daemon_volumes_unlock(struct daemon *daemon);
+
 int daemon_volume_add(struct daemon *daemon, const struct volume_settings *settings, enum origin origin,
                       struct cipu_error *error);
 int daemon_volume_remove(struct daemon *daemon, const char *name, struct cipu_error *error); /* -EBUSY: attached */
-struct volume_record *daemon_volume_by_name(struct daemon *daemon, const char *name);        /* until the next change */
+/* With the lock held, for as long. */
+struct volume_record *daemon_volume_by_name(struct daemon *daemon, const char *name);
+bool daemon_volume_exists(struct daemon *daemon, const char *name);
+/* One that is open already. */
+int daemon_volume_enter(struct daemon *daemon, struct block_volume *volume, const struct volume_settings *settings,
+                        enum origin origin, struct namespace_pool *pool, struct cipu_error *error);
 /* Grows it and changes its limits as far as `wanted` says something else than before; -EINVAL for what cannot change
  * while it is open. */
 int daemon_volume_change(struct volume_record *record, const struct volume_settings *wanted, struct cipu_error *error);

@@ -21,16 +21,30 @@
 struct nvme_subsystem;
 struct nvme_controller;
 
+/* What a guest asks for when it makes a namespace. */
+struct nvme_namespace_wish {
+    uint32_t nsid;
+    uint64_t bytes;
+    uint32_t block_bytes;
+    uint32_t ana_group;
+    bool shared; /* several controllers may have it at a time */
+};
+
 /* What a subsystem asks of its owner; each may be NULL. Called on controllers' workers, may block. */
 struct nvme_subsystem_ops {
     /* Keeps the record of a volume's reservations, atomically and durably; gives it back: bytes or a negative errno.
      * Without them no reservation persists, and guests are told so. */
     int (*store)(void *context, const uint8_t uuid[16], const void *record, size_t bytes);
     long (*load)(void *context, const uint8_t uuid[16], void *record, size_t bytes);
-    /* Volumes that guests make and remove by Namespace Management: 0, -ENOSPC, ... Without them there is no such
-     * command. */
-    int (*volume_make)(void *context, uint64_t bytes, uint32_t block_bytes, struct block_volume **volume);
-    void (*volume_remove)(void *context, struct block_volume *volume);
+    /* Volumes that guests make and remove by Namespace Management, one such command of a subsystem at a time; all five
+     * or none. What they return 0 for outlives the owner. make: -ENOSPC beyond the capacity, -EMFILE beyond the number,
+     * -EEXIST when there is a volume for that id already. attach: before the namespace becomes, or ceases to be,
+     * attached to a controller. retire: it is to go, whatever happens. remove: it goes, with all its bytes; after
+     * retire, when no command uses it any more. */
+    int (*volume_make)(void *context, const struct nvme_namespace_wish *wish, struct block_volume **volume);
+    int (*volume_attach)(void *context, uint32_t nsid, uint16_t cntlid, bool attached);
+    int (*volume_retire)(void *context, uint32_t nsid);
+    void (*volume_remove)(void *context, uint32_t nsid);
     void (*capacity)(void *context, uint64_t *total, uint64_t *unallocated); /* bytes */
 };
 
@@ -66,9 +80,19 @@ void nvme_queue_fault(struct nvme_controller *controller, const struct event_ent
 /* Namespaces. Attached controllers learn of every change by asynchronous events. */
 int nvme_namespace_add(struct nvme_subsystem *subsystem, uint32_t nsid, struct block_volume *volume, uint32_t ana_group,
                        struct cipu_error *error);
+/* The same with one that a guest has made before the subsystem was created: guests may attach and delete it. */
+int nvme_namespace_restore(struct nvme_subsystem *subsystem, const struct nvme_namespace_wish *wish,
+                           struct block_volume *volume, struct cipu_error *error);
 int nvme_namespace_remove(struct nvme_subsystem *subsystem, uint32_t nsid); /* detaches it; -ENOENT */
+/* Deletes one that a guest made as the guest itself would. -EBUSY: a controller has it, or a guest's command is making
+ * or deleting one; -EPERM: no guest made it; -ENOENT. */
+int nvme_namespace_delete(struct nvme_subsystem *subsystem, uint32_t nsid);
 int nvme_namespace_attach(struct nvme_controller *controller, uint32_t nsid, struct cipu_error *error);
 int nvme_namespace_detach(struct nvme_controller *controller, uint32_t nsid);
+
+/* What is behind a namespace id, NULL = nothing; a bit for each controller that has it. The volume is there as long as
+ * the owner sees to it. */
+struct block_volume *nvme_namespace_volume(struct nvme_subsystem *subsystem, uint32_t nsid, uint64_t *controllers);
 
 /* enum nvme_ana_state (runtime/device/nvme_spec.h) of a group as one controller has it. */
 int nvme_ana_set(struct nvme_controller *controller, unsigned group, unsigned state, struct cipu_error *error);
@@ -82,6 +106,8 @@ struct nvme_state {
     uint8_t ana[NVME_ANA_GROUPS];
     uint8_t host_identifier[16];
     uint64_t commands, errors; /* raw ones */
+    uint64_t resets;           /* times that it was stopped as it ran: by its driver, or its client went away */
+    uint64_t faults;           /* times that it gave up: CSTS.CFS */
     unsigned async_requests;   /* that wait for an event */
 };
 void nvme_state(struct nvme_controller *controller, struct nvme_state *state);
@@ -100,5 +126,9 @@ struct nvme_reservation_listing {
     } registrants[64];
 };
 int nvme_reservation_list(struct nvme_subsystem *subsystem, uint32_t nsid, struct nvme_reservation_listing *listing);
+
+/* Takes all registrations and the reservation away, as the Clear of a guest does, and with the same effects in the same
+ * order: whose host is gone cannot do it any more. -ENOENT; -EIO: it is done, but not stored. */
+int nvme_reservation_clear(struct nvme_subsystem *subsystem, uint32_t nsid);
 
 #endif

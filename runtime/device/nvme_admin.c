@@ -148,11 +148,16 @@ static const struct admin_command COMMANDS[256] = {
     [NVME_ADMIN_SANITIZE] = {nvme_sanitize, EFFECT_SUPPORTED | EFFECT_CONTENT | EFFECT_ALONE, 0},
 };
 
+bool nvme_makes_namespaces(const struct nvme_subsystem *subsystem)
+{
+    const struct nvme_subsystem_ops *ops = subsystem->settings.ops;
+    return ops && ops->volume_make;
+}
+
 /* A driver that writes doorbells without leaving the guest has no use for shadows of them. */
 uint16_t nvme_admin_supported(const struct nvme_controller *controller)
 {
-    const struct nvme_subsystem_ops *ops = controller->subsystem->settings.ops;
-    bool makes = ops && ops->volume_make && ops->volume_remove;
+    bool makes = nvme_makes_namespaces(controller->subsystem);
     return (uint16_t)(NVME_OACS_FORMAT | NVME_OACS_FIRMWARE | NVME_OACS_SELF_TEST | NVME_OACS_DIRECTIVES |
                       (makes ? NVME_OACS_NAMESPACE : 0) | (controller->map_doorbells ? 0 : NVME_OACS_DOORBELL));
 }

@@ -213,6 +213,8 @@ void nvme_state(struct nvme_controller *controller, struct nvme_state *state)
     pthread_mutex_lock(&controller->lock);
     state->configuration = controller->cc;
     state->status = controller->csts;
+    state->resets = controller->resets;
+    state->faults = controller->faults;
     pthread_mutex_unlock(&controller->lock);
     pthread_mutex_lock(&controller->subsystem->lock);
     state->attached = controller->attached;

@@ -66,7 +66,6 @@ static void fill_limits(struct nvme_identify_controller *to)
 static void fill_controller(struct nvme_controller *controller, struct nvme_identify_controller *to)
 {
     struct nvme_subsystem *subsystem = controller->subsystem;
-    const struct nvme_subsystem_ops *ops = subsystem->settings.ops;
     static const uint8_t ieee[3] = {0x35, 0x0a, 0x00}; /* 00-0A-35, the chip's */
     memcpy(&to->vendor, controller->config.bytes, 2);
     memcpy(&to->subsystem_vendor, controller->config.bytes + 0x2c, 2);
@@ -88,13 +87,18 @@ static void fill_controller(struct nvme_controller *controller, struct nvme_iden
     to->io_commands = NVME_ONCS_COMPARE | NVME_ONCS_DATASET | NVME_ONCS_WRITE_ZEROES | NVME_ONCS_SAVE |
                       NVME_ONCS_RESERVATIONS | NVME_ONCS_TIMESTAMP | NVME_ONCS_VERIFY | NVME_ONCS_COPY;
     to->write_cache = (uint8_t)(3u << 1 | any_write_cache(controller)); /* flush of all namespaces is supported */
-    if (ops && ops->capacity) {
-        uint64_t total = 0, unallocated = 0;
-        ops->capacity(subsystem->settings.context, &total, &unallocated);
-        memcpy(to->total_capacity, &total, sizeof total);
-        memcpy(to->unallocated_capacity, &unallocated, sizeof unallocated);
-    }
     strncpy(to->subsystem_name, subsystem->settings.nqn, sizeof to->subsystem_name - 1);
+}
+
+/* The owner may wait for its own files: no lock is held. */
+static void fill_capacity(const struct nvme_subsystem *subsystem, struct nvme_identify_controller *to)
+{
+    uint64_t total = 0, unallocated = 0;
+    if (!nvme_makes_namespaces(subsystem))
+        return;
+    subsystem->settings.ops->capacity(subsystem->settings.context, &total, &unallocated);
+    memcpy(to->total_capacity, &total, sizeof total);
+    memcpy(to->unallocated_capacity, &unallocated, sizeof unallocated);
 }
 
 static uint8_t reservation_capabilities(const struct nvme_subsystem *subsystem)
@@ -124,7 +128,7 @@ static void fill_namespace(const struct nvme_namespace *from, struct nvme_identi
     fill_formats(to);
     to->size = to->capacity = to->used = from->blocks;
     to->format = from->shift == 12 ? 1 : 0;
-    to->sharing = 1;
+    to->sharing = from->shared;
     to->reservations = reservation_capabilities(from->subsystem);
     to->deallocation = from->info.backend.discards_zero ? 1u | 1u << 3 : 0; /* reads as zeros; also by Write Zeroes */
     memcpy(to->nvm_capacity, &bytes, sizeof bytes);
@@ -145,7 +149,7 @@ static void fill_namespace(const struct nvme_namespace *from, struct nvme_identi
 static void fill_independent(const struct nvme_controller *controller, const struct nvme_namespace *from,
                              struct nvme_identify_independent *to)
 {
-    to->sharing = 1;
+    to->sharing = from->shared;
     to->reservations = reservation_capabilities(from->subsystem);
     to->ana_group = from->ana_group;
     to->attributes = from->info.settings.read_only || from->info.backend.read_only;
@@ -292,9 +296,12 @@ static uint16_t fill(struct nvme_request *request, uint32_t cns, union page *pag
 uint16_t nvme_identify(struct nvme_request *request)
 {
     union page page;
+    uint32_t cns = request->command.dword10 & 0xff;
     memset(&page, 0, sizeof page);
+    if (cns == NVME_CNS_CONTROLLER)
+        fill_capacity(request->controller->subsystem, &page.controller);
     pthread_mutex_lock(&request->controller->subsystem->lock);
-    uint16_t status = fill(request, request->command.dword10 & 0xff, &page);
+    uint16_t status = fill(request, cns, &page);
     pthread_mutex_unlock(&request->controller->subsystem->lock);
     return status ? status : nvme_to_guest(request, &page, sizeof page);
 }

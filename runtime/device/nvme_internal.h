@@ -4,9 +4,9 @@
  *
  * Three threads serve one: the frontend's (registers, memory, interrupts), the worker (commands, one after the other;
  * may block), the keeper (enable, disable, shutdown: so that a reset never waits for a command that waits for a disk).
- * Locks, outermost first: subsystem.reserving, subsystem.lock, then of one controller queue_lock, lock, command_lock or
- * vector_lock, event_lock. The frontend's thread takes none that is held while somebody waits for card or disk, but
- * move_lock.
+ * Locks, outermost first: subsystem.managing, subsystem.reserving, subsystem.lock, then of one controller queue_lock,
+ * lock, command_lock or vector_lock, event_lock. The frontend's thread takes none that is held while somebody waits for
+ * card or disk, but move_lock.
  */
 #ifndef CIPU_NVME_INTERNAL_H
 #define CIPU_NVME_INTERNAL_H
@@ -46,6 +46,7 @@ struct nvme_namespace {
     uint32_t ana_group;
     uint64_t attached; /* bit = controller id */
     bool made;         /* by a guest */
+    bool shared;       /* not of one controller only */
     unsigned users;    /* commands that use it */
     unsigned writers[NVME_CONTROLLERS_MAX];
     unsigned readers[NVME_CONTROLLERS_MAX];
@@ -58,11 +59,13 @@ enum nvme_sanitize_state { NVME_SANITIZE_IDLE, NVME_SANITIZE_RUNNING, NVME_SANIT
 struct nvme_subsystem {
     struct block_engine *engine;
     struct nvme_subsystem_settings settings;
+    pthread_mutex_t managing;  /* one command at a time that makes, deletes or attaches namespaces */
     pthread_mutex_t reserving; /* one reservation command at a time */
     pthread_mutex_t lock;      /* what follows */
     pthread_cond_t idle;       /* a command left a namespace */
     struct nvme_controller *controllers[NVME_CONTROLLERS_MAX];
     struct nvme_namespace *namespaces[NVME_NAMESPACES_MAX];
+    uint64_t making; /* bit n: namespace n + 1 is being made by a guest */
     struct {
         enum nvme_sanitize_state state;
         uint8_t log; /* as in the log page's status */
@@ -125,6 +128,7 @@ struct nvme_request {
     bool deferred;     /* completes later */
     uint16_t location; /* of the field that is wrong: NVME_LOCATION */
     uint64_t lba;
+    uint64_t specific; /* command specific information of the error */
     uint64_t result;
 };
 
@@ -201,6 +205,7 @@ struct nvme_controller {
     struct nvme_error_entry error_log[NVME_ERROR_ENTRIES]; /* newest at (error_count - 1) % entries */
 
     uint64_t created_at;                     /* CLOCK_MONOTONIC, milliseconds */
+    uint64_t resets, faults;                 /* as in struct nvme_state; under lock, as is the next */
     uint64_t power_cycles, unsafe_shutdowns; /* a client that goes away is a loss of power */
     unsigned self_tests;                     /* results that are valid, newest first */
     struct nvme_self_test_result self_test[20];
@@ -214,6 +219,13 @@ static inline uint32_t nvme_controller_queue(const struct nvme_controller *contr
 }
 
 uint64_t nvme_now_ms(void);
+
+/* With the lock held. */
+static inline void nvme_set_fatal(struct nvme_controller *controller)
+{
+    controller->faults += !(controller->csts & NVME_CSTS_FATAL);
+    controller->csts |= NVME_CSTS_FATAL;
+}
 
 /* A status with the place of the field that is wrong. */
 static inline uint16_t nvme_refuse(struct nvme_request *request, uint16_t status, uint16_t location)
@@ -295,6 +307,7 @@ void nvme_sanitize_fill(struct nvme_subsystem *subsystem, struct nvme_sanitize_l
 void nvme_sanitize_join(struct nvme_subsystem *subsystem);
 void nvme_fill_effects(const struct nvme_controller *controller, struct nvme_effects_log *log);
 uint16_t nvme_admin_supported(const struct nvme_controller *controller); /* OACS */
+bool nvme_makes_namespaces(const struct nvme_subsystem *subsystem);
 
 /* nvme_event.c; any thread */
 void nvme_events_init(struct nvme_events *events);
@@ -331,7 +344,7 @@ void nvme_subsystem_leave(struct nvme_controller *controller);
 int nvme_attach(struct nvme_controller *controller, uint32_t nsid, struct cipu_error *error);
 int nvme_detach(struct nvme_controller *controller, uint32_t nsid);
 
-/* nvme_reserve.c: reservations that outlive the daemon; with subsystem.reserving held */
+/* nvme_reserve.c: reservations that outlive the daemon; with subsystem.reserving held. */
 bool nvme_can_persist(const struct nvme_subsystem *subsystem);
 uint16_t nvme_reservation_store(struct nvme_subsystem *subsystem, uint32_t nsid);
 void nvme_reservation_load(struct nvme_namespace *namespace);

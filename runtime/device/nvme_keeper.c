@@ -22,7 +22,7 @@ uint64_t nvme_now_ms(void)
 void nvme_fatal(struct nvme_controller *controller)
 {
     pthread_mutex_lock(&controller->lock);
-    controller->csts |= NVME_CSTS_FATAL;
+    nvme_set_fatal(controller);
     pthread_mutex_unlock(&controller->lock);
 }
 
@@ -59,6 +59,7 @@ static bool stop(struct nvme_controller *controller)
 static void do_stop(struct nvme_controller *controller)
 {
     controller->life = NVME_STOPPING;
+    controller->resets++;
     pthread_mutex_unlock(&controller->lock);
     bool stopped = stop(controller);
     pthread_mutex_lock(&controller->lock);
@@ -97,7 +98,7 @@ static void do_start(struct nvme_controller *controller)
     if (controller->stop_asked) /* what asked for this start is over: to be ready is for the next one */
         return;
     if (result) {
-        controller->csts |= NVME_CSTS_FATAL;
+        nvme_set_fatal(controller);
         cipu_warn("nvme: function %u: cannot be enabled: %s", controller->function, strerror(-result));
     } else {
         controller->csts |= NVME_CSTS_READY;

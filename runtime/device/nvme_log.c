@@ -44,6 +44,7 @@ void nvme_log_error(struct nvme_request *request, uint16_t status)
                                   .status = (uint16_t)(nvme_final_status(status) << 1),
                                   .location = request->location,
                                   .lba = request->lba,
+                                  .command_specific = request->specific,
                                   .namespace_id = request->command.namespace_id};
     if (NVME_STATUS_TYPE(status) == NVME_STATUS_MEDIA && status != NVME_COMPARE_FAILURE)
         controller->media_errors++;

@@ -11,36 +11,72 @@
 #define DETACH          1u
 #define CONTROLLERS_MAX 2047u
 
-static uint32_t free_id(struct nvme_subsystem *subsystem)
+/* Takes the first id that is free, so that nobody else does; NVME_NAMESPACES_MAX + 1 when there is none. */
+static uint32_t take_id(struct nvme_subsystem *subsystem, uint32_t from)
 {
-    uint32_t nsid = 1;
+    uint32_t nsid = from;
     pthread_mutex_lock(&subsystem->lock);
     while (nsid <= NVME_NAMESPACES_MAX && subsystem->namespaces[nsid - 1])
         nsid++;
+    if (nsid <= NVME_NAMESPACES_MAX)
+        subsystem->making = UINT64_C(1) << (nsid - 1);
     pthread_mutex_unlock(&subsystem->lock);
     return nsid;
 }
 
-static uint16_t make(struct nvme_request *request, uint64_t bytes, uint32_t block, uint32_t group)
+static void give_id(struct nvme_subsystem *subsystem)
+{
+    pthread_mutex_lock(&subsystem->lock);
+    subsystem->making = 0;
+    pthread_mutex_unlock(&subsystem->lock);
+}
+
+/* With subsystem.managing held. -EEXIST: the id is free, but there is a volume of its name. */
+static int make_as(struct nvme_subsystem *subsystem, const struct nvme_namespace_wish *wish)
+{
+    const struct nvme_subsystem_ops *ops = subsystem->settings.ops;
+    void *context = subsystem->settings.context;
+    struct block_volume *volume;
+    int result = ops->volume_make(context, wish, &volume);
+    if (result)
+        return result;
+    result = nvme_namespace_restore(subsystem, wish, volume, NULL);
+    if (result && ops->volume_retire(context, wish->nsid) == 0)
+        ops->volume_remove(context, wish->nsid);
+    return result ? -EIO : 0;
+}
+
+static int make_somewhere(struct nvme_subsystem *subsystem, struct nvme_namespace_wish *wish)
+{
+    int result = -EEXIST;
+    wish->nsid = 0;
+    while (result == -EEXIST) {
+        wish->nsid = take_id(subsystem, wish->nsid + 1);
+        result = wish->nsid > NVME_NAMESPACES_MAX ? -EMFILE : make_as(subsystem, wish);
+    }
+    give_id(subsystem);
+    return result;
+}
+
+static uint16_t make(struct nvme_request *request, struct nvme_namespace_wish *wish)
 {
     struct nvme_subsystem *subsystem = request->controller->subsystem;
-    const struct nvme_subsystem_ops *ops = subsystem->settings.ops;
-    struct block_volume *volume;
-    uint32_t nsid = free_id(subsystem);
-    if (nsid > NVME_NAMESPACES_MAX)
+    pthread_mutex_lock(&subsystem->managing);
+    int result = make_somewhere(subsystem, wish);
+    pthread_mutex_unlock(&subsystem->managing);
+    request->result = wish->nsid;
+    if (result == -ENOSPC)
+        request->specific = wish->bytes; /* Base 5.22: what it would take */
+    switch (result) {
+    case 0:
+        return NVME_SUCCESS;
+    case -ENOSPC:
+        return NVME_INSUFFICIENT_CAPACITY;
+    case -EMFILE:
         return NVME_NAMESPACE_IDENTIFIER_UNAVAILABLE;
-    int result = ops->volume_make(subsystem->settings.context, bytes, block, &volume);
-    if (result)
-        return result == -ENOSPC ? NVME_INSUFFICIENT_CAPACITY : NVME_INTERNAL_ERROR;
-    if (nvme_namespace_add(subsystem, nsid, volume, group, NULL)) {
-        ops->volume_remove(subsystem->settings.context, volume);
+    default:
         return NVME_INTERNAL_ERROR;
     }
-    pthread_mutex_lock(&subsystem->lock);
-    subsystem->namespaces[nsid - 1]->made = true;
-    pthread_mutex_unlock(&subsystem->lock);
-    request->result = nsid;
-    return NVME_SUCCESS;
 }
 
 /* NVM figure 106: of the namespace's data structure only some fields are the host's. */
@@ -59,33 +95,63 @@ static uint16_t create(struct nvme_request *request)
         return nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION_NONE);
     if (wanted.capacity != wanted.size)
         return NVME_THIN_PROVISIONING;
-    return make(request, wanted.size << shift, 1u << shift, group);
+    struct nvme_namespace_wish wish = {
+        .bytes = wanted.size << shift, .block_bytes = 1u << shift, .ana_group = group, .shared = wanted.sharing & 1};
+    return make(request, &wish);
+}
+
+/* With subsystem.managing held: that it goes is known before it goes. */
+static int remove_made(struct nvme_subsystem *subsystem, uint32_t nsid)
+{
+    const struct nvme_subsystem_ops *ops = subsystem->settings.ops;
+    int result = ops->volume_retire(subsystem->settings.context, nsid);
+    if (result)
+        return result;
+    nvme_namespace_remove(subsystem, nsid);
+    ops->volume_remove(subsystem->settings.context, nsid);
+    return 0;
+}
+
+/* 0: a guest made it; -ENOENT, -EPERM: it is the operator's; -EBUSY: alone, and a controller has it. */
+static int check_made(struct nvme_subsystem *subsystem, uint32_t nsid, bool alone)
+{
+    pthread_mutex_lock(&subsystem->lock);
+    const struct nvme_namespace *namespace = nvme_namespace_find(subsystem, nsid);
+    int result = !namespace ? -ENOENT : !namespace->made ? -EPERM : alone && namespace->attached != 0 ? -EBUSY : 0;
+    pthread_mutex_unlock(&subsystem->lock);
+    return result;
 }
 
 static uint16_t remove_one(struct nvme_request *request, uint32_t nsid)
 {
     struct nvme_subsystem *subsystem = request->controller->subsystem;
-    pthread_mutex_lock(&subsystem->lock);
-    struct nvme_namespace *namespace = nvme_namespace_find(subsystem, nsid);
-    bool made = namespace && namespace->made;
-    struct block_volume *volume = namespace ? namespace->volume : NULL;
-    pthread_mutex_unlock(&subsystem->lock);
-    if (!namespace)
+    int result = check_made(subsystem, nsid, false);
+    if (result == -ENOENT)
         return nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION(4, 0));
-    if (!made) /* the operator's */
+    if (result)
         return NVME_OPERATION_DENIED;
-    if (nvme_namespace_remove(subsystem, nsid) == 0)
-        subsystem->settings.ops->volume_remove(subsystem->settings.context, volume);
-    return NVME_SUCCESS;
+    return remove_made(subsystem, nsid) ? NVME_INTERNAL_ERROR : NVME_SUCCESS;
 }
 
-static bool is_made(struct nvme_subsystem *subsystem, uint32_t nsid)
+static uint16_t remove_all(struct nvme_request *request)
 {
-    pthread_mutex_lock(&subsystem->lock);
-    const struct nvme_namespace *namespace = nvme_namespace_find(subsystem, nsid);
-    bool made = namespace && namespace->made;
-    pthread_mutex_unlock(&subsystem->lock);
-    return made;
+    struct nvme_subsystem *subsystem = request->controller->subsystem;
+    uint16_t status = NVME_SUCCESS;
+    for (uint32_t i = 1; i <= NVME_NAMESPACES_MAX && !status; i++)
+        if (check_made(subsystem, i, false) == 0)
+            status = remove_one(request, i);
+    return status;
+}
+
+int nvme_namespace_delete(struct nvme_subsystem *subsystem, uint32_t nsid)
+{
+    if (pthread_mutex_trylock(&subsystem->managing) != 0)
+        return -EBUSY;
+    int result = check_made(subsystem, nsid, true);
+    if (!result)
+        result = remove_made(subsystem, nsid);
+    pthread_mutex_unlock(&subsystem->managing);
+    return result;
 }
 
 uint16_t nvme_namespace_management(struct nvme_request *request)
@@ -102,45 +168,64 @@ uint16_t nvme_namespace_management(struct nvme_request *request)
     }
     if (nsid == 0 || (nsid > NVME_NAMESPACES_MAX && nsid != NVME_BROADCAST))
         return nvme_refuse(request, NVME_INVALID_NAMESPACE, NVME_LOCATION(4, 0));
-    if (nsid != NVME_BROADCAST)
-        return remove_one(request, nsid);
-    for (uint32_t i = 1; i <= NVME_NAMESPACES_MAX; i++)
-        if (is_made(request->controller->subsystem, i))
-            remove_one(request, i);
-    return NVME_SUCCESS;
+    struct nvme_subsystem *subsystem = request->controller->subsystem;
+    pthread_mutex_lock(&subsystem->managing);
+    uint16_t status = nsid == NVME_BROADCAST ? remove_all(request) : remove_one(request, nsid);
+    pthread_mutex_unlock(&subsystem->managing);
+    return status;
 }
 
-/* With subsystem.lock held: all controllers of the list can be attached to, or detached from. */
-static uint16_t check_list(const struct nvme_subsystem *subsystem, uint32_t nsid, uint32_t select, const uint16_t *list)
+/* With subsystem.lock held: all controllers of the list can be attached to, or detached from. Whom an operator's
+ * namespaces belong to is the operator's to say. */
+static uint16_t check_list(const struct nvme_subsystem *subsystem, const struct nvme_namespace *namespace,
+                           uint32_t select, const uint16_t *list)
 {
     if (list[0] == 0 || list[0] > CONTROLLERS_MAX)
         return NVME_CONTROLLER_LIST_INVALID;
     for (unsigned i = 1; i <= list[0]; i++) {
         if ((i > 1 && list[i] <= list[i - 1]) || list[i] >= NVME_CONTROLLERS_MAX || !subsystem->controllers[list[i]])
             return NVME_CONTROLLER_LIST_INVALID;
-        bool attached = nvme_namespace_is_attached(subsystem->controllers[list[i]], nsid);
+        bool attached = nvme_namespace_is_attached(subsystem->controllers[list[i]], namespace->id);
         if (select == ATTACH && attached)
             return NVME_NAMESPACE_ALREADY_ATTACHED;
         if (select == DETACH && !attached)
             return NVME_NAMESPACE_NOT_ATTACHED;
     }
+    if (!namespace->made)
+        return NVME_OPERATION_DENIED;
+    if (select == ATTACH && !namespace->shared && (namespace->attached || list[0] > 1))
+        return NVME_NAMESPACE_IS_PRIVATE;
     return NVME_SUCCESS;
 }
 
+/* What is kept comes first: a namespace that is attached is so after a restart, too. */
+static int change_attachment(struct nvme_subsystem *subsystem, uint32_t nsid, uint16_t id, bool attach)
+{
+    const struct nvme_subsystem_ops *ops = subsystem->settings.ops;
+    void *context = subsystem->settings.context;
+    struct nvme_controller *controller = subsystem->controllers[id];
+    int result = ops->volume_attach(context, nsid, id, attach);
+    if (result)
+        return result;
+    result = attach ? nvme_attach(controller, nsid, NULL) : nvme_detach(controller, nsid);
+    if (result && attach)
+        ops->volume_attach(context, nsid, id, false);
+    return result;
+}
+
+/* With subsystem.managing held. */
 static uint16_t attach_list(struct nvme_request *request, uint32_t nsid, uint32_t select, const uint16_t *list)
 {
     struct nvme_subsystem *subsystem = request->controller->subsystem;
     pthread_mutex_lock(&subsystem->reserving);
     pthread_mutex_lock(&subsystem->lock);
-    uint16_t status = nvme_namespace_find(subsystem, nsid)
-                          ? check_list(subsystem, nsid, select, list)
-                          : nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION(4, 0));
+    const struct nvme_namespace *namespace = nvme_namespace_find(subsystem, nsid);
+    uint16_t status = namespace ? check_list(subsystem, namespace, select, list)
+                                : nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION(4, 0));
     pthread_mutex_unlock(&subsystem->lock);
-    for (unsigned i = 1; i <= list[0] && !status; i++) {
-        struct nvme_controller *controller = subsystem->controllers[list[i]];
-        if (select == ATTACH ? nvme_attach(controller, nsid, NULL) : nvme_detach(controller, nsid))
+    for (unsigned i = 1; i <= list[0] && !status; i++)
+        if (change_attachment(subsystem, nsid, list[i], select == ATTACH))
             status = NVME_INTERNAL_ERROR;
-    }
     pthread_mutex_unlock(&subsystem->reserving);
     return status;
 }
@@ -154,5 +239,11 @@ uint16_t nvme_namespace_attachment(struct nvme_request *request)
     if (nsid == 0 || nsid > NVME_NAMESPACES_MAX)
         return nvme_refuse(request, NVME_INVALID_NAMESPACE, NVME_LOCATION(4, 0));
     uint16_t status = nvme_from_guest(request, list, sizeof list);
-    return status ? status : attach_list(request, nsid, select, list);
+    if (status)
+        return status;
+    struct nvme_subsystem *subsystem = request->controller->subsystem;
+    pthread_mutex_lock(&subsystem->managing);
+    status = attach_list(request, nsid, select, list);
+    pthread_mutex_unlock(&subsystem->managing);
+    return status;
 }

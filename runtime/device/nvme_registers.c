@@ -75,7 +75,7 @@ static void write_configuration(struct nvme_controller *controller, uint32_t val
         if (controller->life == NVME_STOPPED) /* a shutdown while it was disabled */
             controller->csts = 0;
         if (!configuration_is_valid(controller))
-            controller->csts |= NVME_CSTS_FATAL;
+            nvme_set_fatal(controller);
     }
     pthread_cond_broadcast(&controller->changed);
 }

@@ -64,11 +64,12 @@ static void tell(struct nvme_reservation_outcome *outcome, const struct nvme_hos
     outcome->notices[outcome->count++].notice = notice;
 }
 
+/* but NULL: all. */
 static void tell_others(const struct nvme_reservation *reservation, const struct nvme_host *but, uint8_t notice,
                         struct nvme_reservation_outcome *outcome)
 {
     for (unsigned i = 0; i < reservation->count; i++)
-        if (!nvme_host_equal(&reservation->registrants[i].host, but))
+        if (!but || !nvme_host_equal(&reservation->registrants[i].host, but))
             tell(outcome, &reservation->registrants[i].host, notice);
 }
 
@@ -217,6 +218,24 @@ uint16_t nvme_reservation_acquire(struct nvme_reservation *reservation, const st
                                                                                         : NVME_RESERVATION_CONFLICT;
 }
 
+/* Base 8.19.6; `by` NULL: no host asked for it. */
+static void clear(struct nvme_reservation *reservation, const struct nvme_host *by,
+                  struct nvme_reservation_outcome *outcome)
+{
+    tell_others(reservation, by, NVME_RESERVATION_PREEMPTED, outcome);
+    release(reservation);
+    memset(reservation->registrants, 0, sizeof reservation->registrants);
+    reservation->count = 0;
+    reservation->generation++;
+    outcome->changed = true;
+}
+
+void nvme_reservation_clear_all(struct nvme_reservation *reservation, struct nvme_reservation_outcome *outcome)
+{
+    if (reservation->count || reservation->type != NVME_RESERVATION_NONE)
+        clear(reservation, NULL, outcome);
+}
+
 uint16_t nvme_reservation_release(struct nvme_reservation *reservation, const struct nvme_host *host, unsigned action,
                                   unsigned type, uint64_t current, struct nvme_reservation_outcome *outcome)
 {
@@ -226,12 +245,7 @@ uint16_t nvme_reservation_release(struct nvme_reservation *reservation, const st
     if (!registrant || registrant->key != current)
         return NVME_RESERVATION_CONFLICT;
     if (action == NVME_RELEASE_CLEAR) {
-        tell_others(reservation, host, NVME_RESERVATION_PREEMPTED, outcome);
-        release(reservation);
-        memset(reservation->registrants, 0, sizeof reservation->registrants);
-        reservation->count = 0;
-        reservation->generation++;
-        outcome->changed = true;
+        clear(reservation, host, outcome);
         return NVME_SUCCESS;
     }
     if (reservation->type == NVME_RESERVATION_NONE || !nvme_reservation_holds(reservation, registrant))

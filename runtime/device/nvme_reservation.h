@@ -80,6 +80,9 @@ uint16_t nvme_reservation_acquire(struct nvme_reservation *reservation, const st
 uint16_t nvme_reservation_release(struct nvme_reservation *reservation, const struct nvme_host *host, unsigned action,
                                   unsigned type, uint64_t current, struct nvme_reservation_outcome *outcome);
 
+/* All of it, by whoever owns the namespace: every registrant is told. */
+void nvme_reservation_clear_all(struct nvme_reservation *reservation, struct nvme_reservation_outcome *outcome);
+
 /* enum volume_access (runtime/block/volume.h) of a host: Base figure 403. */
 unsigned nvme_reservation_access(const struct nvme_reservation *reservation, const struct nvme_host *host);
 /* NULL when it is not registered. */

@@ -3,6 +3,7 @@
  * The reservation commands (Base 7.2 to 7.5). The order in each: the state changes, so that nothing new begins that it
  * forbids; what was begun ends; the record is stored; others are told; only then the command completes.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "runtime/device/nvme_internal.h"
@@ -97,6 +98,20 @@ static uint16_t change(struct nvme_request *request, struct nvme_reservation *re
     }
 }
 
+/* With subsystem.reserving held: what follows a change of the state, in its order. */
+static uint16_t take_effect(struct nvme_subsystem *subsystem, uint32_t nsid,
+                            const struct nvme_reservation_outcome *outcome)
+{
+    nvme_access_update(subsystem, nsid);
+    uint16_t status = nvme_reservation_store(subsystem, nsid);
+    pthread_mutex_lock(&subsystem->lock);
+    const struct nvme_namespace *namespace = nvme_namespace_find(subsystem, nsid);
+    if (namespace)
+        tell_hosts(subsystem, namespace, outcome);
+    pthread_mutex_unlock(&subsystem->lock);
+    return status;
+}
+
 /* With subsystem.reserving held. */
 static uint16_t reserve(struct nvme_request *request, struct nvme_namespace *namespace, const struct keys *keys)
 {
@@ -107,14 +122,23 @@ static uint16_t reserve(struct nvme_request *request, struct nvme_namespace *nam
     pthread_mutex_unlock(&subsystem->lock);
     if (status == NVME_INVALID_FIELD)
         request->location = NVME_LOCATION(40, 0);
-    if (status || !outcome.changed)
-        return status;
-    nvme_access_update(subsystem, namespace->id);
-    status = nvme_reservation_store(subsystem, namespace->id);
+    return status || !outcome.changed ? status : take_effect(subsystem, namespace->id, &outcome);
+}
+
+int nvme_reservation_clear(struct nvme_subsystem *subsystem, uint32_t nsid)
+{
+    struct nvme_reservation_outcome outcome = {0};
+    uint16_t status = NVME_SUCCESS;
+    pthread_mutex_lock(&subsystem->reserving);
     pthread_mutex_lock(&subsystem->lock);
-    tell_hosts(subsystem, namespace, &outcome);
+    struct nvme_namespace *namespace = nvme_namespace_find(subsystem, nsid);
+    if (namespace)
+        nvme_reservation_clear_all(&namespace->reservation, &outcome);
     pthread_mutex_unlock(&subsystem->lock);
-    return status;
+    if (outcome.changed)
+        status = take_effect(subsystem, nsid, &outcome);
+    pthread_mutex_unlock(&subsystem->reserving);
+    return !namespace ? -ENOENT : status ? -EIO : 0;
 }
 
 /* Base figures 397, 391 and 400. */

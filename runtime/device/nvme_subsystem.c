@@ -22,6 +22,7 @@ int nvme_subsystem_create(struct block_engine *engine, const struct nvme_subsyst
                  settings->serial);
     if (!settings->model[0])
         strcpy(created->settings.model, "OpenCIPU NVMe");
+    pthread_mutex_init(&created->managing, NULL);
     pthread_mutex_init(&created->reserving, NULL);
     pthread_mutex_init(&created->lock, NULL);
     pthread_cond_init(&created->idle, NULL);
@@ -41,6 +42,7 @@ int nvme_subsystem_destroy(struct nvme_subsystem *subsystem)
     pthread_cond_destroy(&subsystem->idle);
     pthread_mutex_destroy(&subsystem->lock);
     pthread_mutex_destroy(&subsystem->reserving);
+    pthread_mutex_destroy(&subsystem->managing);
     free(subsystem);
     return 0;
 }
@@ -81,33 +83,77 @@ static void resized(void *context, struct block_volume *volume)
     pthread_mutex_unlock(&subsystem->lock);
 }
 
-int nvme_namespace_add(struct nvme_subsystem *subsystem, uint32_t nsid, struct block_volume *volume, uint32_t ana_group,
-                       struct cipu_error *error)
+/* With subsystem.lock held. */
+static bool is_taken(const struct nvme_subsystem *subsystem, uint32_t nsid, bool made)
 {
-    if (nsid == 0 || nsid > NVME_NAMESPACES_MAX || ana_group == 0 || ana_group > NVME_ANA_GROUPS)
-        return cipu_fail(error, -EINVAL, "nvme: namespace %u in ANA group %u, expected 1 .. %u in 1 .. %u", nsid,
-                         ana_group, NVME_NAMESPACES_MAX, NVME_ANA_GROUPS);
-    struct nvme_namespace *namespace = calloc(1, sizeof *namespace);
-    if (!namespace)
-        return cipu_fail(error, -ENOMEM, "nvme: out of memory");
-    *namespace = (struct nvme_namespace){.subsystem = subsystem, .id = nsid, .volume = volume, .ana_group = ana_group};
+    return subsystem->namespaces[nsid - 1] || (!made && subsystem->making >> (nsid - 1) & 1);
+}
+
+static int enter(struct nvme_namespace *namespace, struct cipu_error *error)
+{
+    struct nvme_subsystem *subsystem = namespace->subsystem;
+    uint32_t nsid = namespace->id;
     namespace->listener = (struct volume_listener){.resized = resized, .context = namespace};
     int result = measure(namespace, error);
-    if (!result) {
-        nvme_reservation_load(namespace);
-        pthread_mutex_lock(&subsystem->lock);
-        if (subsystem->namespaces[nsid - 1])
-            result = cipu_fail(error, -EEXIST, "nvme: namespace %u is there already", nsid);
-        else
-            subsystem->namespaces[nsid - 1] = namespace;
-        pthread_mutex_unlock(&subsystem->lock);
-    }
+    if (result)
+        return result;
+    nvme_reservation_load(namespace);
+    pthread_mutex_lock(&subsystem->lock);
+    if (is_taken(subsystem, nsid, namespace->made))
+        result = cipu_fail(error, -EEXIST, "nvme: namespace %u is there already", nsid);
+    else
+        subsystem->namespaces[nsid - 1] = namespace;
+    pthread_mutex_unlock(&subsystem->lock);
+    return result;
+}
+
+static int add(const struct nvme_namespace *settings, struct cipu_error *error)
+{
+    uint32_t nsid = settings->id, group = settings->ana_group;
+    if (nsid == 0 || nsid > NVME_NAMESPACES_MAX || group == 0 || group > NVME_ANA_GROUPS)
+        return cipu_fail(error, -EINVAL, "nvme: namespace %u in ANA group %u, expected 1 .. %u in 1 .. %u", nsid, group,
+                         NVME_NAMESPACES_MAX, NVME_ANA_GROUPS);
+    struct nvme_namespace *namespace = malloc(sizeof *namespace);
+    if (!namespace)
+        return cipu_fail(error, -ENOMEM, "nvme: out of memory");
+    *namespace = *settings;
+    int result = enter(namespace, error);
     if (result) {
         free(namespace);
         return result;
     }
-    block_volume_listen(volume, &namespace->listener);
+    block_volume_listen(namespace->volume, &namespace->listener);
     return 0;
+}
+
+int nvme_namespace_add(struct nvme_subsystem *subsystem, uint32_t nsid, struct block_volume *volume, uint32_t ana_group,
+                       struct cipu_error *error)
+{
+    const struct nvme_namespace settings = {
+        .subsystem = subsystem, .id = nsid, .volume = volume, .ana_group = ana_group, .shared = true};
+    return add(&settings, error);
+}
+
+int nvme_namespace_restore(struct nvme_subsystem *subsystem, const struct nvme_namespace_wish *wish,
+                           struct block_volume *volume, struct cipu_error *error)
+{
+    const struct nvme_namespace settings = {.subsystem = subsystem,
+                                            .id = wish->nsid,
+                                            .volume = volume,
+                                            .ana_group = wish->ana_group,
+                                            .shared = wish->shared,
+                                            .made = true};
+    return add(&settings, error);
+}
+
+struct block_volume *nvme_namespace_volume(struct nvme_subsystem *subsystem, uint32_t nsid, uint64_t *controllers)
+{
+    pthread_mutex_lock(&subsystem->lock);
+    const struct nvme_namespace *namespace = nvme_namespace_find(subsystem, nsid);
+    struct block_volume *volume = namespace ? namespace->volume : NULL;
+    *controllers = namespace ? namespace->attached : 0;
+    pthread_mutex_unlock(&subsystem->lock);
+    return volume;
 }
 
 int nvme_namespace_remove(struct nvme_subsystem *subsystem, uint32_t nsid)
@@ -140,6 +186,8 @@ static int attach_volume(struct nvme_controller *controller, uint32_t nsid, stru
     if (nvme_namespace_is_attached(controller, nsid))
         return cipu_fail(error, -EEXIST, "nvme: namespace %u is attached to controller %u already", nsid,
                          controller->id);
+    if (!namespace->shared && namespace->attached)
+        return cipu_fail(error, -EBUSY, "nvme: namespace %u is of one controller only, and another has it", nsid);
     int result = block_volume_attach(namespace->volume, controller->function, error);
     if (result)
         return result;

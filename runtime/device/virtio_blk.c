@@ -292,6 +292,8 @@ void virtio_blk_state(struct virtio_blk *blk, struct virtio_blk_state *state)
                                        .read_only = blk->offered & BLK_F_RO,
                                        .write_cache = blk->write_cache,
                                        .raw_requests = blk->raw_requests,
+                                       .raw_errors = blk->raw_errors,
+                                       .resets = blk->resets,
                                        .recovered = blk->recoveries};
     for (unsigned i = 0; i < blk->queue_count; i++)
         state->running[i] = blk->queues[i].running;

@@ -44,6 +44,8 @@ struct virtio_blk_state {
     bool running[VIRTIO_BLK_QUEUES_MAX];
     bool broken, read_only, write_cache;
     uint64_t raw_requests; /* that the device carried out itself */
+    uint64_t raw_errors;   /* those of them that failed */
+    uint64_t resets;       /* of a device that a driver had set up */
     uint64_t recovered;    /* requests of an earlier life that were carried out again */
 };
 void virtio_blk_state(struct virtio_blk *device, struct virtio_blk_state *state);

@@ -127,7 +127,7 @@ struct virtio_blk {
     unsigned raw_first, raw_count;
     uint8_t *buffer; /* the worker's, BLOCK_DATA_MAX bytes */
     struct split_chain *chain;
-    _Atomic uint64_t raw_requests, recoveries;
+    _Atomic uint64_t raw_requests, raw_errors, resets, recoveries;
 };
 
 /*

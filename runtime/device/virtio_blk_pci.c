@@ -112,6 +112,7 @@ static void reset_device(void *device)
     for (unsigned i = 0; i < blk->queue_count; i++)
         queue_pause(blk, i, true, deadline);
     blk->broken = false;
+    blk->resets += blk->accepted != 0;
     blk_features_set(blk, 0);
 }
 

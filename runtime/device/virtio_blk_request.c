@@ -164,5 +164,6 @@ void blk_execute_raw(struct virtio_blk *blk, const struct block_raw *raw)
     uint32_t written;
     uint8_t status = blk_execute(&request, &written);
     blk->raw_requests++;
+    blk->raw_errors += status != 0;
     block_raw_complete(blk->engine, request.tag, status, 0, written + 1, false);
 }

@@ -104,6 +104,7 @@ static void reset(void *device)
     for (unsigned i = 0; i < blk->queue_count; i++)
         blk_queue_stop(blk, i, true, blk_stop_deadline());
     blk->broken = false;
+    blk->resets += blk->accepted != 0;
     blk_features_set(blk, 0);
 }
 

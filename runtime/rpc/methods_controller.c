@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/daemon/controllers.h"
+#include "runtime/daemon/statistics.h"
 #include "runtime/daemon/volumes.h"
 #include "runtime/device/nvme_spec.h"
 
@@ -14,14 +15,6 @@ static const char *const ana_states[] = {"optimized",       "non-optimized", "in
 static const uint8_t ana_values[] = {NVME_ANA_STATE_OPTIMIZED, NVME_ANA_STATE_NON_OPTIMIZED,
                                      NVME_ANA_STATE_INACCESSIBLE, NVME_ANA_STATE_PERSISTENT_LOSS,
                                      NVME_ANA_STATE_CHANGE};
-static const char *const reservation_types[] = {"none",
-                                                "write-exclusive",
-                                                "exclusive-access",
-                                                "write-exclusive-registrants-only",
-                                                "exclusive-access-registrants-only",
-                                                "write-exclusive-all-registrants",
-                                                "exclusive-access-all-registrants"};
-
 static const struct field name_fields[] = {
     {"name", FIELD_NAME, .required = true, .offset = offsetof(struct controller_selector, name)},
 };
@@ -59,12 +52,14 @@ static const char *ana_name(unsigned value)
 static json_t *describe_namespaces(const struct controller *controller, const struct nvme_state *state)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; i < NVME_NAMESPACES_MAX; i++) {
+    for (uint32_t nsid = 1; nsid <= NVME_NAMESPACES_MAX; nsid++) {
         struct volume_info info;
-        if (!(state->attached >> i & 1) || !controller->subsystem->namespaces[i])
+        uint64_t controllers;
+        struct block_volume *volume = nvme_namespace_volume(controller->subsystem->nvme, nsid, &controllers);
+        if (!volume || !(state->attached >> (nsid - 1) & 1))
             continue;
-        block_volume_info(controller->subsystem->namespaces[i], &info);
-        json_array_append_new(list, json_pack("{s:i, s:s}", "nsid", (int)i + 1, "volume", info.settings.name));
+        block_volume_info(volume, &info);
+        json_array_append_new(list, json_pack("{s:i, s:s}", "nsid", (int)nsid, "volume", info.settings.name));
     }
     return list;
 }
@@ -77,8 +72,6 @@ static void describe_nvme(json_t *object, const struct controller *controller)
     json_object_set_new(object, "cntlid", json_integer(state.cntlid));
     json_object_set_new(object, "ready", json_boolean(state.status & 1));
     json_object_set_new(object, "io_queues", json_integer(state.io_queues));
-    json_object_set_new(object, "raw_commands", json_integer((json_int_t)state.commands));
-    json_object_set_new(object, "errors", json_integer((json_int_t)state.errors));
     json_object_set_new(object, "ana", json_string(ana_name(state.ana[0])));
     json_object_set_new(object, "namespaces", describe_namespaces(controller, &state));
 }
@@ -92,22 +85,27 @@ static void describe_blk(json_t *object, const struct controller *controller)
         running += state.running[i];
     json_object_set_new(object, "ready", json_boolean(running != 0 && !state.broken));
     json_object_set_new(object, "io_queues", json_integer(running));
-    json_object_set_new(object, "raw_commands", json_integer((json_int_t)state.raw_requests));
     json_object_set_new(object, "recovered", json_integer((json_int_t)state.recovered));
 }
 
+/* With volumes_lock held. */
 static json_t *describe(const struct controller *controller)
 {
     json_t *object = schema_encode(&controller_schema, &controller->settings);
-    json_object_set_new(object, "origin", json_string(controller->origin == ORIGIN_FILE ? "file" : "call"));
+    json_object_set_new(object, "origin", json_string(origin_name(controller->origin)));
     json_object_set_new(object, "connected", json_boolean(controller_connected(controller)));
-    json_object_set_new(object, "queue_stops", json_integer((json_int_t)atomic_load(&controller->queue_stops)));
-    json_object_set_new(object, "doorbells_refused",
-                        json_integer((json_int_t)atomic_load(&controller->doorbells_refused)));
     if (controller->nvme)
         describe_nvme(object, controller);
     if (controller->blk)
         describe_blk(object, controller);
+    return object;
+}
+
+static json_t *describe_locked(struct daemon *daemon, const struct controller *controller)
+{
+    daemon_volumes_lock(daemon);
+    json_t *object = describe(controller);
+    daemon_volumes_unlock(daemon);
     return object;
 }
 
@@ -117,7 +115,7 @@ int rpc_controller_create(struct rpc_call *call)
     const struct controller_settings *settings = call->parameters;
     int result = daemon_controller_add(daemon, settings, ORIGIN_CALL, &call->error);
     if (result == 0)
-        call->result = describe(daemon->controllers[settings->id]);
+        call->result = describe_locked(daemon, daemon->controllers[settings->id]);
     return result;
 }
 
@@ -130,11 +128,42 @@ int rpc_controller_delete(struct rpc_call *call)
 
 int rpc_controller_list(struct rpc_call *call)
 {
-    const struct daemon *daemon = call->context;
+    struct daemon *daemon = call->context;
     call->result = json_array();
     for (unsigned i = 0; i < CARD_FUNCTIONS; i++)
         if (daemon->controllers[i])
-            json_array_append_new(call->result, describe(daemon->controllers[i]));
+            json_array_append_new(call->result, describe_locked(daemon, daemon->controllers[i]));
+    return 0;
+}
+
+/* All groups, as the controller has them, with the identity of its host. */
+static void describe_path(json_t *object, struct nvme_controller *nvme)
+{
+    struct nvme_state state;
+    char host[33];
+    json_t *groups = json_array();
+    nvme_state(nvme, &state);
+    for (unsigned i = 0; i < 16; i++)
+        snprintf(host + 2 * i, 3, "%02x", state.host_identifier[i]);
+    for (unsigned i = 0; i < NVME_ANA_GROUPS; i++)
+        json_array_append_new(groups, json_string(ana_name(state.ana[i])));
+    json_object_set_new(object, "host", json_string(host));
+    json_object_set_new(object, "fatal", json_boolean(state.status & NVME_CSTS_FATAL));
+    json_object_set_new(object, "async_requests", json_integer(state.async_requests));
+    json_object_set_new(object, "ana_groups", groups);
+}
+
+int rpc_controller_show(struct rpc_call *call)
+{
+    struct daemon *daemon = call->context;
+    const struct controller_selector *selector = call->parameters;
+    const struct controller *controller = select_controller(call, selector->name);
+    if (!controller)
+        return -ENOENT;
+    call->result = describe_locked(daemon, controller);
+    if (controller->nvme)
+        describe_path(call->result, controller->nvme);
+    json_object_set_new(call->result, "counters", daemon_controller_counters(daemon, controller));
     return 0;
 }
 
@@ -168,44 +197,4 @@ int rpc_volume_detach(struct rpc_call *call)
     const struct controller_selector *selector = call->parameters;
     struct controller *controller = select_controller(call, selector->name);
     return controller ? daemon_volume_detach(call->context, controller, selector->volume, &call->error) : -ENOENT;
-}
-
-static json_t *describe_registrants(const struct nvme_reservation_listing *listing)
-{
-    json_t *list = json_array();
-    for (unsigned i = 0; i < listing->count; i++) {
-        char host[33], key[19];
-        for (unsigned n = 0; n < 16; n++)
-            snprintf(host + 2 * n, 3, "%02x", listing->registrants[i].host[n]);
-        snprintf(key, sizeof key, "0x%llx", (unsigned long long)listing->registrants[i].key);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "host", host, "key", key, "holder",
-                                              (int)listing->registrants[i].holder));
-    }
-    return list;
-}
-
-/* Of each subsystem that has the volume: they know nothing of each other. */
-int rpc_reservation_list(struct rpc_call *call)
-{
-    struct daemon *daemon = call->context;
-    const struct controller_selector *selector = call->parameters;
-    const struct volume_record *record = daemon_volume_by_name(daemon, selector->name);
-    if (!record)
-        return cipu_fail(&call->error, -ENOENT, "found volume %s, expected one that is there", selector->name);
-    call->result = json_array();
-    for (const struct subsystem *subsystem = daemon->subsystems; subsystem; subsystem = subsystem->next) {
-        for (uint32_t i = 0; i < NVME_NAMESPACES_MAX; i++) {
-            static struct nvme_reservation_listing listing;
-            if (subsystem->namespaces[i] != record->volume ||
-                nvme_reservation_list(subsystem->nvme, i + 1, &listing) < 0)
-                continue;
-            const char *type = listing.type < 7 ? reservation_types[listing.type] : "unknown";
-            json_array_append_new(call->result,
-                                  json_pack("{s:s, s:i, s:s, s:I, s:b, s:o}", "subsystem", subsystem->nqn, "nsid",
-                                            (int)i + 1, "type", type, "generation", (json_int_t)listing.generation,
-                                            "persistent", (int)listing.persistent, "registrants",
-                                            describe_registrants(&listing)));
-        }
-    }
-    return 0;
 }

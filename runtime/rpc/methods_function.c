@@ -42,7 +42,7 @@ static json_t *describe(const struct function *function)
     if (function->server)
         vfio_user_server_statistics(function->server, &server);
     json_object_set_new(object, "mtu", json_integer(function->mtu));
-    json_object_set_new(object, "origin", json_string(function->origin == ORIGIN_FILE ? "file" : "call"));
+    json_object_set_new(object, "origin", json_string(origin_name(function->origin)));
     json_object_set_new(object, "connected", json_boolean(server.connected));
     return object;
 }

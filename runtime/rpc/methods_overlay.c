@@ -21,7 +21,7 @@ const struct schema route_prefix_schema = {"route", route_prefix_fields, 2};
 static json_t *describe(const struct schema *schema, const void *item, enum origin origin)
 {
     json_t *object = schema_encode(schema, item);
-    json_object_set_new(object, "origin", json_string(origin == ORIGIN_FILE ? "file" : "call"));
+    json_object_set_new(object, "origin", json_string(origin_name(origin)));
     return object;
 }
 

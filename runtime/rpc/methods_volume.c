@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/daemon/controllers.h"
 #include "runtime/daemon/volumes.h"
 
 static const struct field name_fields[] = {
@@ -29,10 +30,25 @@ static const struct field qos_fields[] = {
     {"bandwidth-burst", FIELD_SIZE, LIMIT(bytes_burst), .maximum = INT64_MAX},
     {"weight", FIELD_UNSIGNED, LIMIT(weight), .minimum = 1, .maximum = 1000},
 };
+static const struct field fault_fields[] = {
+    {"name", FIELD_NAME, .required = true, .offset = offsetof(struct volume_faults, name)},
+    {"rules", FIELD_TEXT, .required = true, .offset = offsetof(struct volume_faults, rules)},
+};
 const struct schema volume_name_schema = {"volume", name_fields, 1};
 const struct schema volume_delete_schema = {"volume", delete_fields, 2};
 const struct schema volume_resize_schema = {"volume", resize_fields, 2};
+const struct schema volume_fault_schema = {"faults", fault_fields, 2};
 const struct schema volume_qos_schema = {"limits", qos_fields, sizeof(qos_fields) / sizeof(qos_fields[0])};
+
+/* What looks at volumes does so as long as nobody adds or removes one. */
+static int locked(struct rpc_call *call, int (*method)(struct rpc_call *call))
+{
+    struct daemon *daemon = call->context;
+    daemon_volumes_lock(daemon);
+    int result = method(call);
+    daemon_volumes_unlock(daemon);
+    return result;
+}
 
 static struct volume_record *select_volume(struct rpc_call *call, const char *name)
 {
@@ -61,11 +77,11 @@ static json_t *describe(const struct volume_record *record)
     json_object_del(object, "create");
     json_object_set_new(object, "uuid", describe_uuid(info.settings.uuid));
     json_object_set_new(object, "attachments", json_integer(info.attachments));
-    json_object_set_new(object, "origin", json_string(record->origin == ORIGIN_FILE ? "file" : "call"));
+    json_object_set_new(object, "origin", json_string(origin_name(record->origin)));
     return object;
 }
 
-int rpc_volume_create(struct rpc_call *call)
+static int volume_create(struct rpc_call *call)
 {
     const struct volume_settings *settings = call->parameters;
     int result = daemon_volume_add(call->context, settings, ORIGIN_CALL, &call->error);
@@ -74,27 +90,50 @@ int rpc_volume_create(struct rpc_call *call)
     return result;
 }
 
+/* Closes it, and gives its backend. */
+static int close_volume(struct rpc_call *call, char backend[VOLUME_BACKEND_BYTES])
+{
+    struct daemon *daemon = call->context;
+    const struct volume_selector *selector = call->parameters;
+    const struct volume_record *record = select_volume(call, selector->name);
+    if (!record)
+        return -ENOENT;
+    memcpy(backend, record->wanted.backend, VOLUME_BACKEND_BYTES);
+    if (record->pool)
+        return cipu_fail(&call->error, -EPERM, "volume %s was made by a guest: it can only be deleted with destroy",
+                         selector->name);
+    if (selector->destroy && strncmp(backend, "disk:", 5) != 0)
+        return cipu_fail(&call->error, -EINVAL, "volume %s lies on no disk: there is nothing to destroy",
+                         selector->name);
+    return daemon_volume_remove(daemon, selector->name, &call->error);
+}
+
+static bool is_made_by_guest(struct daemon *daemon, const char *name)
+{
+    daemon_volumes_lock(daemon);
+    const struct volume_record *record = daemon_volume_by_name(daemon, name);
+    bool made = record && record->pool;
+    daemon_volumes_unlock(daemon);
+    return made;
+}
+
 /* Without `destroy` the bytes stay where they are; with it those of a disk's volume are erased and free again. */
 int rpc_volume_delete(struct rpc_call *call)
 {
     struct daemon *daemon = call->context;
     const struct volume_selector *selector = call->parameters;
-    const struct volume_record *record = select_volume(call, selector->name);
     char backend[VOLUME_BACKEND_BYTES];
-    if (!record)
-        return -ENOENT;
-    memcpy(backend, record->wanted.backend, sizeof(backend));
-    bool of_disk = strncmp(backend, "disk:", 5) == 0;
-    if (selector->destroy && !of_disk)
-        return cipu_fail(&call->error, -EINVAL, "volume %s lies on no disk: there is nothing to destroy",
-                         selector->name);
-    int result = daemon_volume_remove(daemon, selector->name, &call->error);
+    if (selector->destroy && is_made_by_guest(daemon, selector->name))
+        return daemon_volume_destroy(daemon, selector->name, &call->error);
+    daemon_volumes_lock(daemon);
+    int result = close_volume(call, backend);
+    daemon_volumes_unlock(daemon);
     if (result == 0 && selector->destroy)
         result = disk_volume_delete(block_engine_disks(daemon->block), backend + 5, &call->error);
     return result;
 }
 
-int rpc_volume_list(struct rpc_call *call)
+static int volume_list(struct rpc_call *call)
 {
     const struct daemon *daemon = call->context;
     call->result = json_array();
@@ -103,7 +142,7 @@ int rpc_volume_list(struct rpc_call *call)
     return 0;
 }
 
-int rpc_volume_resize(struct rpc_call *call)
+static int volume_resize(struct rpc_call *call)
 {
     const struct volume_selector *selector = call->parameters;
     const struct volume_record *record = select_volume(call, selector->name);
@@ -115,7 +154,7 @@ int rpc_volume_resize(struct rpc_call *call)
     return result;
 }
 
-int rpc_volume_set_qos(struct rpc_call *call)
+static int volume_set_qos(struct rpc_call *call)
 {
     const struct volume_qos *qos = call->parameters;
     const struct volume_record *record = select_volume(call, qos->name);
@@ -169,7 +208,7 @@ static void append_stages(json_t *list, const char *operation, const struct volu
     }
 }
 
-int rpc_volume_latency(struct rpc_call *call)
+static int volume_latency(struct rpc_call *call)
 {
     const struct volume_selector *selector = call->parameters;
     const struct volume_record *record = select_volume(call, selector->name);
@@ -184,12 +223,60 @@ int rpc_volume_latency(struct rpc_call *call)
     return 0;
 }
 
-int rpc_volume_erase(struct rpc_call *call)
+static int volume_erase(struct rpc_call *call)
 {
     const struct volume_selector *selector = call->parameters;
     const struct volume_record *record = select_volume(call, selector->name);
     return record ? block_volume_erase(record->volume, &call->error) : -ENOENT;
 }
+
+/* "none": nothing goes wrong any more. */
+static int volume_set_faults(struct rpc_call *call)
+{
+    const struct volume_faults *faults = call->parameters;
+    const struct volume_record *record = select_volume(call, faults->name);
+    if (!record)
+        return -ENOENT;
+    return block_volume_set_faults(record->volume, strcmp(faults->rules, "none") == 0 ? "" : faults->rules,
+                                   &call->error);
+}
+
+int rpc_volume_create(struct rpc_call *call)
+{
+    return locked(call, volume_create);
+}
+
+int rpc_volume_list(struct rpc_call *call)
+{
+    return locked(call, volume_list);
+}
+
+int rpc_volume_resize(struct rpc_call *call)
+{
+    return locked(call, volume_resize);
+}
+
+int rpc_volume_set_qos(struct rpc_call *call)
+{
+    return locked(call, volume_set_qos);
+}
+
+int rpc_volume_latency(struct rpc_call *call)
+{
+    return locked(call, volume_latency);
+}
+
+int rpc_volume_erase(struct rpc_call *call)
+{
+    return locked(call, volume_erase);
+}
+
+int rpc_volume_set_faults(struct rpc_call *call)
+{
+    return locked(call, volume_set_faults);
+}
+
+/* ---- disks ---- */
 
 static json_t *describe_volumes(struct disk_set *disks, const char *disk)
 {

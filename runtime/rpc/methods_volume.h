@@ -12,11 +12,13 @@ int rpc_volume_resize(struct rpc_call *call);
 int rpc_volume_set_qos(struct rpc_call *call);
 int rpc_volume_latency(struct rpc_call *call);
 int rpc_volume_erase(struct rpc_call *call);
+int rpc_volume_set_faults(struct rpc_call *call);
 int rpc_disk_list(struct rpc_call *call);
 extern const struct schema volume_name_schema;   /* struct volume_selector */
 extern const struct schema volume_delete_schema; /* struct volume_selector */
 extern const struct schema volume_resize_schema; /* struct volume_selector */
 extern const struct schema volume_qos_schema;    /* struct volume_qos */
+extern const struct schema volume_fault_schema;  /* struct volume_faults */
 
 struct volume_selector {
     char name[NET_NAME_BYTES];
@@ -29,6 +31,11 @@ struct volume_qos {
     char name[NET_NAME_BYTES];
     struct volume_limits limits;
     bool has_operations, has_bytes, has_operations_burst, has_bytes_burst, has_weight;
+};
+
+struct volume_faults {
+    char name[NET_NAME_BYTES];
+    char rules[FIELD_TEXT_BYTES];
 };
 
 #endif

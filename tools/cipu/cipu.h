@@ -85,6 +85,7 @@ const json_t *find_key(const json_t *object, const char *path);
 
 /* Prints the result as the options say, and releases it; NULL: the refusal was printed. */
 int finish_table(const struct options *options, json_t *result, const struct column *columns, size_t count);
+int finish_object(const struct options *options, json_t *result); /* a line for each member, "a.b" within another */
 int finish_quiet(const struct options *options, json_t *result);
 
 /* The commands. */
@@ -108,13 +109,17 @@ int run_volume_resize(const struct options *options, struct arguments *arguments
 int run_volume_qos(const struct options *options, struct arguments *arguments);
 int run_volume_latency(const struct options *options, struct arguments *arguments);
 int run_volume_erase(const struct options *options, struct arguments *arguments);
+int run_volume_fault(const struct options *options, struct arguments *arguments);
 int run_volume_attach(const struct options *options, struct arguments *arguments);
 int run_volume_detach(const struct options *options, struct arguments *arguments);
 int run_controller_list(const struct options *options, struct arguments *arguments);
+int run_controller_show(const struct options *options, struct arguments *arguments);
 int run_controller_add(const struct options *options, struct arguments *arguments);
 int run_controller_del(const struct options *options, struct arguments *arguments);
 int run_controller_ana(const struct options *options, struct arguments *arguments);
 int run_reservation_list(const struct options *options, struct arguments *arguments);
+int run_reservation_clear(const struct options *options, struct arguments *arguments);
+int run_subsystem_list(const struct options *options, struct arguments *arguments);
 int run_disk_list(const struct options *options, struct arguments *arguments);
 int run_stats(const struct options *options, struct arguments *arguments);
 int run_capture(const struct options *options, struct arguments *arguments);

@@ -23,7 +23,7 @@ _cipu() {
         mapfile -t verbs < <(cipu --help | sed -n "s/^  cipu ${words[0]} \([a-z]*\).*/\1/p")
         mapfile -t COMPREPLY < <(compgen -W "${verbs[*]}" -- "$current")
     else
-        mapfile -t COMPREPLY < <(compgen -W 'name vpc vni mac via addresses gateways socket mtu queue-size port limit backend size block-size read-only create iops bandwidth iops-burst bandwidth-burst weight destroy' -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'name vpc vni mac via addresses gateways socket mtu queue-size port limit backend size block-size read-only create iops bandwidth iops-burst bandwidth-burst weight destroy none type transport volumes subsystem queues serial group optimized non-optimized inaccessible persistent-loss change' -- "$current")
     fi
 }
 complete -F _cipu cipu

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Disk controllers, what is attached to them, and reservations. */
+/* Disk controllers, what is attached to them, subsystems, and reservations. */
 #include <stdint.h>
 #include <stdio.h>
 
@@ -19,7 +19,14 @@ static const struct column controller_columns[] = {
     {"NAMESPACES", "text", false},
 };
 
+static const struct column subsystem_columns[] = {
+    {"NAME", "name", false},        {"NQN", "nqn", false},         {"PLACE", "place", false},
+    {"CAPACITY", "capacity", true}, {"FREE", "unallocated", true}, {"CONTROLLERS", "controllers", false},
+    {"NAMESPACES", "text", false},
+};
+
 static const struct column reservation_columns[] = {
+    {"VOLUME", "volume", false},
     {"SUBSYSTEM", "subsystem", false},
     {"NSID", "nsid", true},
     {"TYPE", "type", false},
@@ -31,25 +38,45 @@ static const struct column reservation_columns[] = {
 };
 
 /* "1:data", "2:logs" for the table. */
-static void add_namespaces(json_t *controller)
+static void add_namespaces(json_t *object, const char *key)
 {
-    const json_t *namespaces = json_object_get(controller, "namespaces");
+    const json_t *namespaces = json_object_get(object, key);
     json_t *list = json_array();
     for (size_t i = 0; i < json_array_size(namespaces); i++) {
         const json_t *namespace = json_array_get(namespaces, i);
         json_array_append_new(list, json_sprintf("%d:%s", (int)json_integer_value(json_object_get(namespace, "nsid")),
                                                  json_string_value(json_object_get(namespace, "volume"))));
     }
-    json_object_set_new(controller, "text", list);
+    json_object_set_new(object, "text", list);
+}
+
+static int finish_namespaces(const struct options *options, json_t *result, const char *key,
+                             const struct column *columns, size_t count)
+{
+    for (size_t i = 0; !options->json && i < json_array_size(result); i++)
+        add_namespaces(json_array_get(result, i), key);
+    return finish_table(options, result, columns, count);
 }
 
 int run_controller_list(const struct options *options, struct arguments *arguments)
 {
     no_more_words(arguments);
-    json_t *result = call_once(options, "controller_list", NULL);
-    for (size_t i = 0; !options->json && i < json_array_size(result); i++)
-        add_namespaces(json_array_get(result, i));
-    return finish_table(options, result, controller_columns, COUNT(controller_columns));
+    return finish_namespaces(options, call_once(options, "controller_list", NULL), "namespaces", controller_columns,
+                             COUNT(controller_columns));
+}
+
+int run_controller_show(const struct options *options, struct arguments *arguments)
+{
+    json_t *parameters = json_pack("{s:s}", "name", next_word(arguments, "the controller's name"));
+    no_more_words(arguments);
+    return finish_object(options, call_once(options, "controller_show", parameters));
+}
+
+int run_subsystem_list(const struct options *options, struct arguments *arguments)
+{
+    no_more_words(arguments);
+    return finish_namespaces(options, call_once(options, "subsystem_list", NULL), "attached", subsystem_columns,
+                             COUNT(subsystem_columns));
 }
 
 int run_controller_add(const struct options *options, struct arguments *arguments)
@@ -120,7 +147,9 @@ static json_t *flatten(const json_t *reservations)
 
 int run_reservation_list(const struct options *options, struct arguments *arguments)
 {
-    json_t *parameters = json_pack("{s:s}", "name", next_word(arguments, "the volume's name"));
+    json_t *parameters = json_object();
+    if (arguments->count)
+        json_object_set_new(parameters, "name", json_string(next_word(arguments, "a volume")));
     no_more_words(arguments);
     json_t *result = call_once(options, "reservation_list", parameters);
     if (!options->json) {
@@ -129,4 +158,11 @@ int run_reservation_list(const struct options *options, struct arguments *argume
         result = rows;
     }
     return finish_table(options, result, reservation_columns, COUNT(reservation_columns));
+}
+
+int run_reservation_clear(const struct options *options, struct arguments *arguments)
+{
+    json_t *parameters = json_pack("{s:s}", "name", next_word(arguments, "the volume's name"));
+    no_more_words(arguments);
+    return finish_quiet(options, call_once(options, "reservation_clear", parameters));
 }

@@ -66,47 +66,9 @@ int run_function_list(const struct options *options, struct arguments *arguments
     return finish_table(options, call_once(options, "function_list", NULL), function_columns, COUNT(function_columns));
 }
 
-static void print_member(const char *prefix, const char *name, const json_t *value)
-{
-    char label[96], text[CELL_BYTES];
-    const char *key;
-    json_t *member;
-    snprintf(label, sizeof(label), "%s%s%s", prefix, prefix[0] ? "." : "", name);
-    if (json_is_array(value) && json_is_object(json_array_get(value, 0))) {
-        for (size_t i = 0; i < json_array_size(value); i++) {
-            const char *item = json_string_value(json_object_get(json_array_get(value, i), "name"));
-            char item_name[96];
-            snprintf(item_name, sizeof(item_name), "%s.%s", name, item ? item : "?");
-            print_member(prefix, item_name, json_array_get(value, i));
-        }
-    } else if (json_is_object(value)) {
-        json_object_foreach((json_t *)value, key, member)
-        {
-            if (strcmp(key, "name") != 0)
-                print_member(label, key, member);
-        }
-    } else {
-        printf("%-32s %s\n", label, cell_text(value, text));
-    }
-}
-
 int run_function_show(const struct options *options, struct arguments *arguments)
 {
-    json_t *result = call_once(options, "function_show", function_selector(arguments));
-    const char *key;
-    json_t *value;
-    if (!result)
-        return EXIT_REFUSED;
-    if (options->json) {
-        print_json(result);
-    } else {
-        json_object_foreach(result, key, value)
-        {
-            print_member("", key, value);
-        }
-    }
-    json_decref(result);
-    return EXIT_OK;
+    return finish_object(options, call_once(options, "function_show", function_selector(arguments)));
 }
 
 int run_function_add(const struct options *options, struct arguments *arguments)

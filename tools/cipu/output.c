@@ -103,6 +103,49 @@ int finish_table(const struct options *options, json_t *result, const struct col
     return code;
 }
 
+static void print_member(const char *prefix, const char *name, const json_t *value)
+{
+    char label[96], text[CELL_BYTES];
+    const char *key;
+    json_t *member;
+    snprintf(label, sizeof(label), "%s%s%s", prefix, prefix[0] ? "." : "", name);
+    if (json_is_array(value) && json_is_object(json_array_get(value, 0))) {
+        for (size_t i = 0; i < json_array_size(value); i++) {
+            const char *item = json_string_value(json_object_get(json_array_get(value, i), "name"));
+            char item_name[96], number[24];
+            snprintf(number, sizeof(number), "%zu", i);
+            snprintf(item_name, sizeof(item_name), "%s.%s", name, item ? item : number);
+            print_member(prefix, item_name, json_array_get(value, i));
+        }
+    } else if (json_is_object(value)) {
+        json_object_foreach((json_t *)value, key, member)
+        {
+            if (strcmp(key, "name") != 0)
+                print_member(label, key, member);
+        }
+    } else {
+        printf("%-32s %s\n", label, cell_text(value, text));
+    }
+}
+
+int finish_object(const struct options *options, json_t *result)
+{
+    const char *key;
+    json_t *value;
+    if (!result)
+        return EXIT_REFUSED;
+    if (options->json) {
+        print_json(result);
+    } else {
+        json_object_foreach(result, key, value)
+        {
+            print_member("", key, value);
+        }
+    }
+    json_decref(result);
+    return EXIT_OK;
+}
+
 int finish_quiet(const struct options *options, json_t *result)
 {
     if (!result)

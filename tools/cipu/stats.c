@@ -60,9 +60,25 @@ static json_t *packet_rows(const json_t *statistics)
     return rows;
 }
 
+/* Of each object of a list the values of these keys, which end with NULL. */
+static void add_named(json_t *rows, const char *kind, const json_t *list, const char *const keys[])
+{
+    size_t i;
+    json_t *object;
+    json_array_foreach((json_t *)list, i, object)
+    {
+        char text[CELL_BYTES], label[160];
+        snprintf(label, sizeof(label), "%s.%.100s", kind, cell_text(json_object_get(object, "name"), text));
+        for (size_t key = 0; keys[key]; key++)
+            add_value(rows, label, keys[key], json_object_get(object, keys[key]));
+    }
+}
+
 static json_t *value_rows(const json_t *statistics)
 {
-    static const char *const function_keys[] = {"queue_stops", "packet_drops", "connections", "message_errors"};
+    static const char *const function_keys[] = {"queue_stops", "packet_drops", "connections", "message_errors", NULL};
+    static const char *const controller_keys[] = {"commands",    "errors",      "raw_commands",   "resets", "faults",
+                                                  "queue_stops", "connections", "message_errors", NULL};
     json_t *rows = json_array(), *value;
     const char *name;
     size_t i;
@@ -89,13 +105,8 @@ static json_t *value_rows(const json_t *statistics)
         snprintf(label, sizeof(label), "stream.%.40s", cell_text(json_object_get(value, "name"), text));
         add_value(rows, label, "stalls", json_object_get(value, "stalls"));
     }
-    json_array_foreach(json_object_get(statistics, "functions"), i, value)
-    {
-        char text[CELL_BYTES], label[160];
-        snprintf(label, sizeof(label), "function.%.100s", cell_text(json_object_get(value, "name"), text));
-        for (size_t key = 0; key < sizeof(function_keys) / sizeof(function_keys[0]); key++)
-            add_value(rows, label, function_keys[key], json_object_get(value, function_keys[key]));
-    }
+    add_named(rows, "function", json_object_get(statistics, "functions"), function_keys);
+    add_named(rows, "controller", json_object_get(statistics, "controllers"), controller_keys);
     return rows;
 }
 

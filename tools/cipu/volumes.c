@@ -118,6 +118,14 @@ int run_volume_erase(const struct options *options, struct arguments *arguments)
     return finish_quiet(options, call_once(options, "volume_erase", parameters));
 }
 
+int run_volume_fault(const struct options *options, struct arguments *arguments)
+{
+    json_t *parameters = volume_selector(arguments);
+    json_object_set_new(parameters, "rules", json_string(next_word(arguments, "rules, or none")));
+    no_more_words(arguments);
+    return finish_quiet(options, call_once(options, "volume_set_faults", parameters));
+}
+
 /* The names of a disk's volumes in one cell. */
 static void add_names(json_t *disks)
 {

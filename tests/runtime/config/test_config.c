@@ -33,11 +33,11 @@ static const struct broken broken_files[] = {
     {"no card", "rpc: /run/x\n", "f:1: card: found nothing, expected printable text of at most 511 bytes\n"},
     {"unknown key", CARD "crad: x\n",
      "f:2: crad: found an unknown key, expected one of: card, rpc, metrics, state, flow-idle, ports, vpcs, functions, "
-     "routes, disks, volumes, controllers\n"},
+     "routes, disks, volumes, subsystems, controllers\n"},
     {"a key that cannot be shown", CARD "\"a b\\nc\": x\n",
      "f:2: \"a b?c\": found an unknown key, expected one of: card, rpc, metrics, state, flow-idle, ports, vpcs, "
      "functions, "
-     "routes, disks, volumes, controllers\n"},
+     "routes, disks, volumes, subsystems, controllers\n"},
     {"duplicate key", CARD CARD, "f:2: card: found a second time, expected once (the first is in line 1)\n"},
     {"duplicate section", CARD VPC VPC, "f:4: vpcs: found a second time, expected once (the first is in line 2)\n"},
     {"wrong types", "card: [a]\nrpc: {}\nflow-idle: soon\nvpcs: 3\n",
@@ -180,7 +180,7 @@ static const struct broken broken_files[] = {
      "vpc: b, mac: '02:00:00:00:02:01', socket: /run/a}\n",
      "f:1: crad: found an unknown key, expected one of: card, rpc, metrics, state, flow-idle, ports, vpcs, functions, "
      "routes, "
-     "disks, volumes, controllers\n"
+     "disks, volumes, subsystems, controllers\n"
      "f:3: vpcs[0].vni: found \"x\", expected an integer from 1 to 16777215\n"
      "f:1: card: found nothing, expected printable text of at most 511 bytes\n"
      "f:5: functions[0].vpc: found \"b\", expected the name of a VPC of this file\n"},

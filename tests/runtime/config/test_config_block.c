@@ -48,6 +48,30 @@ static const struct broken broken_files[] = {
      "f:4: disks[1].name: found \"d\" a second time, expected it once (the first is in line 3)\n"
      "f:4: disks[1].path: found /d a second time, expected it once (the first is in line 3)\n"
      "f:5: disks[2].path: found e, expected an absolute path\n"},
+    {"a subsystem without what it needs", CARD "subsystems:\n- {name: s, capacity: 100}\n",
+     "f:3: subsystems[0].capacity: found \"100\", expected bytes, at least 512, such as 512MiB (KiB, MiB, GiB, TiB)\n"
+     "f:3: subsystems[0].nqn: found nothing, expected printable text of at most 511 bytes\n"
+     "f:3: subsystems[0].place: found nothing, expected printable text of at most 511 bytes\n"},
+    {"a subsystem's values",
+     CARD "subsystems:\n- {name: s, nqn: x, place: 'file:/x', capacity: 1GiB, namespaces: 65}\n"
+          "- {name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, nqn: x, place: 'disk:d', capacity: "
+          "1GiB}\n",
+     "f:3: subsystems[0].namespaces: found \"65\", expected an integer from 1 to 64\n"
+     "f:4: subsystems[1].name: found \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\", expected at most "
+     "57 "
+     "characters: volumes are named after it\n"
+     "f:4: subsystems[1].nqn: found x, expected an NVMe Qualified Name of at most 223 bytes, such as "
+     "nqn.2026-01.org.example:disks\n"
+     "f:4: subsystems[1].place: found disk:d, expected the name of a disk of this file\n"
+     "f:4: subsystems[1].place: found disk:d, but no state: what guests make has to be kept in such a folder\n"},
+    {"a subsystem's place", CARD "state: /s\nsubsystems:\n- {name: s, nqn: nqn.x, place: 'disk:d/v', capacity: 1GiB}\n",
+     "f:4: subsystems[0].place: found disk:d/v, expected disk:NAME\n"},
+    {"a subsystem twice",
+     CARD "state: /s\ndisks:\n- {name: d, path: /d}\nsubsystems:\n"
+          "- {name: s, nqn: nqn.x, place: 'disk:d', capacity: 1GiB}\n"
+          "- {name: s, nqn: nqn.x, place: 'disk:d', capacity: 1GiB}\n",
+     "f:7: subsystems[1].name: found \"s\" a second time, expected it once (the first is in line 6)\n"
+     "f:7: subsystems[1].nqn: found nqn.x a second time, expected it once (the first is in line 6)\n"},
     {"an unknown key", CARD "controllers:\n- {id: 1, name: c, typ: nvme, type: nvme, socket: /c}\n",
      "f:3: controllers[0].typ: found an unknown key, expected one of: id, name, type, transport, socket, volumes, "
      "subsystem, queues, serial\n"},

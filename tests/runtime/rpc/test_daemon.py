@@ -92,7 +92,7 @@ def plain_file(daemon):
 def check_option():
     with Daemon(start=False) as daemon:
         status, out, log = run_cipud(daemon, "--check", daemon.config_path)
-        same((status, out, log), (0, f"{daemon.config_path}: 1 ports, 1 VPCs, 1 functions, 1 routes, 0 disks, 0 volumes, 0 controllers\n", ""))
+        same((status, out, log), (0, f"{daemon.config_path}: 1 ports, 1 VPCs, 1 functions, 1 routes, 0 disks, 0 volumes, 0 subsystems, 0 controllers\n", ""))
         daemon.write(CONFIG.replace("vni: 100", "vni: no").replace("id: 0, name: web", "id: 300, name: web"))
         status, out, log = run_cipud(daemon, "--check", daemon.config_path)
         same((status, out), (1, ""))
