@@ -81,6 +81,9 @@ struct backend_ops {
     /* Erases everything, waits for it, and goes on with it after a crash. Not on the engine's thread and with nothing
      * in flight. NULL = as BACKEND_ERASE. */
     int (*erase)(struct block_backend *backend, struct cipu_error *error);
+    /* Forgets all that it has: nobody is told any more, and only close follows. When it returns true the kernel has
+     * still not let go of buffers, which must stay where they are. NULL = has nothing that it could not end. */
+    bool (*abandon)(struct block_backend *backend);
     /* Reads give nothing worth moving (null:). */
     bool moves_nothing;
 };

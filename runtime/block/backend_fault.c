@@ -161,6 +161,14 @@ static void fault_close(struct block_backend *backend)
     free(fault);
 }
 
+static bool fault_abandon(struct block_backend *backend)
+{
+    struct fault_backend *fault = (struct fault_backend *)backend;
+    fault->first = NULL;
+    fault->last = &fault->first;
+    return fault->inner->ops->abandon && fault->inner->ops->abandon(fault->inner);
+}
+
 static int watch(struct fault_backend *fault, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN};
@@ -238,4 +246,5 @@ const struct backend_ops backend_fault = {
     .fd = fault_fd,
     .resize = fault_resize,
     .use_buffers = fault_use_buffers,
+    .abandon = fault_abandon,
 };

@@ -45,9 +45,17 @@ void block_volume_info(const struct block_volume *volume, struct volume_info *in
 enum volume_access { VOLUME_READ = 1, VOLUME_WRITE = 2 };
 int block_volume_attach(struct block_volume *volume, unsigned function, struct cipu_error *error);
 void block_volume_detach(struct block_volume *volume, unsigned function);
-/* What a function may do from now on: a command that it may not is answered with `status` (NVMe: reservation conflict).
- * When it returns, no write of that function begun under the old access is under way. */
-void block_volume_set_access(struct block_volume *volume, unsigned function, unsigned access, uint16_t status);
+/*
+ * What a function may do from now on: a command that it may not is answered with `status` (NVMe: reservation conflict).
+ *
+ * When it returns 0, which takes half a second at most, no write of that function begun under the old access can show
+ * any more: it has ended, or its backend hangs, and then whatever comes to the same blocks, by whichever function, waits
+ * until it has ended. So nobody ever sees a block without it and then with it. It still completes with its own result,
+ * unless it is aborted; a crash leaves it done or not, as any write that was not acknowledged.
+ *
+ * -ETIMEDOUT: the card has not moved for a second what it is moving into the volume's memory; such a write may show.
+ */
+int block_volume_set_access(struct block_volume *volume, unsigned function, unsigned access, uint16_t status);
 
 /* Whether each write of a function is to be durable before it completes (virtio-blk's write-through mode). */
 void block_volume_set_durable(struct block_volume *volume, unsigned function, bool durable);

@@ -50,7 +50,7 @@ void volume_resume(struct block_volume *volume)
     command_resume(volume);
     while (item) {
         struct inbox_item *next = item->next;
-        item->run(volume->engine, item);
+        item->run(volume->engine, item); /* which may be the end of it */
         item = next;
     }
 }
@@ -72,6 +72,15 @@ static int hold_volume(struct block_volume *volume, struct cipu_error *error)
     return cipu_fail(error, -EBUSY, "volume %s: its backend does not end what it has begun", volume->settings.name);
 }
 
+/* Commands that waited for it find it no more: they begin, and are refused, for nobody may use it. */
+static void end_waiting(void *context)
+{
+    struct block_volume *volume = context;
+    let_go(volume);
+    volume_asleep(volume);
+    buffers_forget(volume);
+}
+
 int block_volume_close(struct block_volume *volume)
 {
     struct block_engine *engine = volume->engine;
@@ -85,7 +94,7 @@ int block_volume_close(struct block_volume *volume)
     }
     pthread_mutex_lock(&engine->control);
     volume_set_number(volume, NULL);
-    block_engine_call(engine, let_go, volume);
+    block_engine_call(engine, end_waiting, volume);
     volume_destroy(volume);
     pthread_mutex_unlock(&engine->control);
     return 0;
@@ -210,7 +219,8 @@ static int erase(struct block_volume *volume, struct cipu_error *error)
     if (volume->settings.read_only)
         return cipu_fail(error, -EROFS, "volume %s: is read only", volume->settings.name);
     if (!ops->erase) {
-        int result = block_volume_operate(engine, volume, BACKEND_ERASE, 0, volume->settings.bytes, NULL, true);
+        int result =
+            block_volume_operate(volume, FUNCTION_HOST, BACKEND_ERASE, 0, volume->settings.bytes, NULL, true);
         return result ? cipu_fail(error, result, "volume %s: erase: %s", volume->settings.name, strerror(-result)) : 0;
     }
     int result = hold_volume(volume, error);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Format NVM (Base 5.14, NVM 4.1.2). Data is not encrypted here, so there is no key to destroy: cryptographic erase is
  * not offered, and what is erased is erased by the backend. */
+#include <errno.h>
+
 #include "runtime/device/nvme_internal.h"
 
 #define ERASE_NONE      0u
@@ -14,8 +16,10 @@ static uint16_t erase(struct nvme_request *request, const struct nvme_namespace 
         uint64_t step = bytes - done < STEP_BYTES ? bytes - done : STEP_BYTES;
         if (nvme_abandoned(request))
             return NVME_ABORT_REQUESTED;
-        if (block_volume_operate(request->controller->engine, namespace->volume, operation, done, step, NULL, true))
-            return NVME_WRITE_FAULT;
+        int result = block_volume_operate(namespace->volume, request->controller->function, operation, done, step,
+                                          NULL, true);
+        if (result)
+            return result == -EACCES ? nvme_refusal(request, namespace) : NVME_WRITE_FAULT;
     }
     return NVME_SUCCESS;
 }
@@ -47,6 +51,6 @@ uint16_t nvme_format(struct nvme_request *request)
                        secure                                  ? BACKEND_ERASE
                        : namespace->info.backend.discards_zero ? BACKEND_DISCARD
                                                                : BACKEND_WRITE_ZEROES);
-    nvme_namespace_put(request, namespace, NVME_USE_WRITE);
+    nvme_namespace_put(request, namespace);
     return status;
 }

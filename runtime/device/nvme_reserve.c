@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The reservation commands (Base 7.2 to 7.5). The order in each: the state changes, so that nothing new begins that it
- * forbids; what was begun ends; the record is stored; others are told; only then the command completes.
+ * forbids; what was begun ends, or is set apart (block_volume_set_access); the record is stored; others are told; only then the command completes.
  */
 #include <string.h>
 
@@ -109,8 +109,10 @@ static uint16_t reserve(struct nvme_request *request, struct nvme_namespace *nam
         request->location = NVME_LOCATION(40, 0);
     if (status || !outcome.changed)
         return status;
-    nvme_access_update(subsystem, namespace->id);
+    bool over = nvme_access_update(subsystem, namespace->id);
     status = nvme_reservation_store(subsystem, namespace->id);
+    if (!status && !over)
+        status = NVME_INTERNAL_ERROR;
     pthread_mutex_lock(&subsystem->lock);
     tell_hosts(subsystem, namespace, &outcome);
     pthread_mutex_unlock(&subsystem->lock);
@@ -149,7 +151,7 @@ uint16_t nvme_reserve(struct nvme_request *request)
         status = nvme_abandoned(request) ? NVME_ABORT_REQUESTED : reserve(request, namespace, &keys);
         pthread_mutex_unlock(&subsystem->reserving);
     }
-    nvme_namespace_put(request, namespace, NVME_USE_ADMIN);
+    nvme_namespace_put(request, namespace);
     return status;
 }
 
@@ -234,6 +236,6 @@ uint16_t nvme_reservation_report(struct nvme_request *request)
         memcpy(controller->data, report.bytes, bytes < report.used ? (size_t)bytes : report.used);
         status = nvme_to_guest(request, controller->data, (uint32_t)bytes);
     }
-    nvme_namespace_put(request, namespace, NVME_USE_ADMIN);
+    nvme_namespace_put(request, namespace);
     return status;
 }
