@@ -251,6 +251,8 @@ static int disk_erase(struct block_backend *backend, struct cipu_error *error)
 
 unsigned disk_number(const struct block_backend *backend)
 {
+    while (backend->ops == &backend_crypt)
+        backend = backend->ops->inner(backend);
     return backend->ops == &backend_disk ? disk_volume_disk(&((const struct disk_backend *)backend)->volume) : 0;
 }
 

@@ -63,7 +63,13 @@ void block_volume_set_durable(struct block_volume *volume, unsigned function, bo
 /* Grows; -EINVAL for less than it has ("shrinking loses data"). Calls the listeners. */
 int block_volume_resize(struct block_volume *volume, uint64_t bytes, struct cipu_error *error);
 int block_volume_set_limits(struct block_volume *volume, const struct volume_limits *limits, struct cipu_error *error);
-int block_volume_erase(struct block_volume *volume, struct cipu_error *error); /* -EBUSY while attached */
+/* All of its bytes; of an encrypted volume the key, which takes no time. -EBUSY while attached. */
+int block_volume_erase(struct block_volume *volume, struct cipu_error *error);
+/* Destroys the key of an encrypted volume (backend_ops.new_key) on behalf of a function that may write it, or of the host
+ * (FUNCTION_HOST); also while it is attached: commands wait meanwhile. -EOPNOTSUPP: it has none; -EROFS; -EACCES: the
+ * function may not; -EBUSY: its backend hangs, or it is being changed. The key is the old one then; after another error
+ * no command succeeds until the volume is opened anew, or its key destroyed. */
+int block_volume_destroy_key(struct block_volume *volume, unsigned function, struct cipu_error *error);
 
 /* Told after a resize, on the thread that resized. */
 struct volume_listener {

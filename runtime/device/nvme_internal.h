@@ -287,6 +287,8 @@ bool nvme_feature_exists(unsigned identifier);
 bool nvme_feature_by_namespace(unsigned identifier);
 uint8_t nvme_critical_warning(const struct nvme_controller *controller);
 void nvme_log_error(struct nvme_request *request, uint16_t status);
+/* With subsystem.lock held: whether destroying keys makes the data of all namespaces unreadable. */
+bool nvme_sanitize_crypto(const struct nvme_subsystem *subsystem);
 /* What stands against reading and writing, with subsystem.lock held. */
 uint16_t nvme_sanitize_status(const struct nvme_subsystem *subsystem);
 void nvme_sanitize_fill(struct nvme_subsystem *subsystem, struct nvme_sanitize_log *log);

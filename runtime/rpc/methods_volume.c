@@ -60,6 +60,7 @@ static json_t *describe(const struct volume_record *record)
     json_t *object = schema_encode(&volume_schema, &info.settings);
     json_object_del(object, "create");
     json_object_set_new(object, "uuid", describe_uuid(info.settings.uuid));
+    json_object_set_new(object, "encrypted", json_boolean(info.backend.encrypted));
     json_object_set_new(object, "attachments", json_integer(info.attachments));
     json_object_set_new(object, "origin", json_string(record->origin == ORIGIN_FILE ? "file" : "call"));
     return object;
@@ -84,13 +85,14 @@ int rpc_volume_delete(struct rpc_call *call)
     if (!record)
         return -ENOENT;
     memcpy(backend, record->wanted.backend, sizeof(backend));
-    bool of_disk = strncmp(backend, "disk:", 5) == 0;
+    const char *innermost = backend_uri_innermost(backend);
+    bool of_disk = strncmp(innermost, "disk:", 5) == 0;
     if (selector->destroy && !of_disk)
         return cipu_fail(&call->error, -EINVAL, "volume %s lies on no disk: there is nothing to destroy",
                          selector->name);
     int result = daemon_volume_remove(daemon, selector->name, &call->error);
     if (result == 0 && selector->destroy)
-        result = disk_volume_delete(block_engine_disks(daemon->block), backend + 5, &call->error);
+        result = disk_volume_delete(block_engine_disks(daemon->block), innermost + 5, &call->error);
     return result;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The block engine against a model: what guests read is what they wrote, and each wrong command has its own status. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -208,6 +209,57 @@ static void test_disk(void **state)
     }
     assert_int_equal(block_volume_attach(fixture->volume, FUNCTION, &error), 0);
     unlink(disk.path);
+    close_volume(fixture);
+}
+
+/* An encrypted volume, whose key is destroyed while it is in use; not while its backend hangs. */
+static void test_encrypted(void **state)
+{
+    (void)state;
+    char key[64], before[128];
+    uint8_t guest[4096], back[4096];
+    struct cipu_error error = {""};
+    struct volume_info info;
+    snprintf(key, sizeof key, "/dev/shm/cipu-test-engine-key-%d", getpid());
+    int fd = open(key, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_int_equal(write(fd, "0123456789abcdef0123456789abcdef", 32), 32);
+    close(fd);
+    snprintf(before, sizeof before, "crypt:%s,fault:,", key);
+    struct fixture *fixture = open_file_volume(before, VOLUME_SIZE);
+    struct cipu_host *host = fixture->host;
+    block_volume_info(fixture->volume, &info);
+    assert_true(info.backend.encrypted);
+    traffic(fixture, 5000);
+    check_counters(fixture, 5000);
+    memset(guest, 5, sizeof guest);
+    assert_int_equal(run_at(fixture, BLOCK_WRITE, 0, 4096, guest), 0);
+    assert_int_equal(block_volume_set_faults(fixture->volume, "write-stall=65536-131072", NULL), 0);
+    fake_command(host, command_at(fixture, 1, BLOCK_WRITE, 4096, 4096), guest);
+    fake_run(host, 20);
+    assert_int_equal(block_volume_destroy_key(fixture->volume, FUNCTION, &error), -EBUSY);
+    assert_non_null(strstr(error.text, "does not end"));
+    assert_int_equal(block_volume_set_faults(fixture->volume, "", NULL), 0);
+    assert_int_equal(fake_wait(host, tag_at(fixture, 1)), 0);
+    assert_int_equal(run_at(fixture, BLOCK_READ, 0, 4096, back), 0);
+    assert_memory_equal(guest, back, 4096);
+    assert_int_equal(block_volume_set_access(fixture->volume, FUNCTION, VOLUME_READ, 0x083), 0);
+    assert_int_equal(block_volume_destroy_key(fixture->volume, FUNCTION, &error), -EACCES);
+    assert_int_equal(run_at(fixture, BLOCK_READ, 0, 4096, back), 0);
+    assert_memory_equal(guest, back, 4096);
+    assert_int_equal(block_volume_set_access(fixture->volume, FUNCTION, VOLUME_READ | VOLUME_WRITE, 0), 0);
+    assert_int_equal(block_volume_destroy_key(fixture->volume, FUNCTION, &error), 0);
+    assert_int_equal(run_at(fixture, BLOCK_READ, 0, 4096, back), 0);
+    assert_memory_not_equal(guest, back, 512);
+    assert_int_equal(run_at(fixture, BLOCK_WRITE, 0, 4096, guest), 0);
+    block_volume_detach(fixture->volume, FUNCTION);
+    assert_int_equal(block_volume_erase(fixture->volume, &error), 0);
+    assert_int_equal(block_volume_attach(fixture->volume, FUNCTION, &error), 0);
+    assert_int_equal(run_at(fixture, BLOCK_READ, 0, 4096, back), 0);
+    assert_memory_not_equal(guest, back, 512);
+    close_volume(fixture);
+    unlink(key);
+    fixture = open_volume("memory:", MEGABYTE, 0, false);
+    assert_int_equal(block_volume_destroy_key(fixture->volume, FUNCTION_HOST, &error), -EOPNOTSUPP);
     close_volume(fixture);
 }
 
@@ -659,6 +711,7 @@ int main(void)
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_attended),
         cmocka_unit_test(test_disk),
+        cmocka_unit_test(test_encrypted),
         cmocka_unit_test(test_bounced_memory),
         cmocka_unit_test(test_null),
         cmocka_unit_test(test_statuses),

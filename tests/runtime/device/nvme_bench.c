@@ -194,6 +194,19 @@ int block_volume_operate(struct block_volume *volume, unsigned function, uint8_t
     return result;
 }
 
+int block_volume_destroy_key(struct block_volume *volume, unsigned function, struct cipu_error *error)
+{
+    assert_true(volume->info.backend.encrypted);
+    pthread_mutex_lock(&lock);
+    int result = function == FUNCTION_HOST || volume->access[function] & VOLUME_WRITE ? volume->fail : -EACCES;
+    if (!result) {
+        volume->keys++;
+        memset(volume->bytes, 0x5a, volume->capacity);
+    }
+    pthread_mutex_unlock(&lock);
+    return result ? cipu_fail(error, result, "the bench says so") : 0;
+}
+
 void block_volume_info(const struct block_volume *volume, struct volume_info *info)
 {
     *info = volume->info;
