@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct backend_ops *const kinds[] = {&backend_null, &backend_memory, &backend_file, &backend_disk,
-                                                  &backend_fault};
+static const struct backend_ops *const kinds[] = {&backend_null, &backend_memory, &backend_file,
+                                                  &backend_disk, &backend_crypt,  &backend_fault};
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
 int backend_open(const char *uri, const struct backend_options *options, struct block_backend **backend,
@@ -18,7 +18,7 @@ int backend_open(const char *uri, const struct backend_options *options, struct 
             return kinds[i]->open(uri + length, options, backend, error);
     }
     return cipu_fail(error, -EINVAL,
-                     "found backend \"%.48s\", expected null:, memory:, file:PATH, disk:NAME/VOLUME or "
-                     "fault:RULES,BACKEND",
+                     "found backend \"%.48s\", expected null:, memory:, file:PATH, disk:NAME/VOLUME, "
+                     "crypt:KEYFILE,BACKEND or fault:RULES,BACKEND",
                      uri);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What holds a volume's bytes. A backend knows nothing of NVMe, virtio or the card: it reads, writes, flushes and
- * deallocates ranges of bytes. One file per kind: null:, memory:, file:PATH, disk:NAME/VOLUME, and fault: (errors and
- * stalls in front of another one, for tests and drills).
+ * deallocates ranges of bytes. One file per kind: null:, memory:, file:PATH, disk:NAME/VOLUME, and two that stand in
+ * front of another one: crypt: (encryption at rest) and fault: (errors and stalls, for tests and drills).
  *
  * Threads: submit and poll on the engine's one thread; open, close and resize on any other while nothing is in flight
  * of the backend (the engine sees to it). Nothing on the engine's thread may block.
@@ -34,7 +34,7 @@ struct backend_request {
     bool unmap;        /* WRITE_ZEROES: may deallocate */
     uint64_t offset;   /* bytes; a multiple of backend_info.block_bytes, as is length */
     uint64_t length;
-    void *buffer;                                  /* READ, WRITE: a buffer of the engine's pool */
+    void *buffer;                                  /* READ, WRITE: aligned to 4096; WRITE may leave anything in it */
     int result;                                    /* 0 or a negative errno */
     void (*done)(struct backend_request *request); /* on the engine's thread, maybe within submit */
     void *context;                                 /* the submitter's */
@@ -47,6 +47,7 @@ struct backend_info {
     bool read_only;
     bool write_cache;       /* a write may be lost in a power cut until it is flushed */
     bool discards_zero;     /* what was discarded reads as zeros */
+    bool encrypted;         /* another key makes its data unreadable */
     uint32_t optimal_bytes; /* 0 = no preference */
 };
 
@@ -57,6 +58,12 @@ struct backend_options {
     bool create;    /* file:, disk: make it if it is not there */
     bool read_only; /* file: opened so that others may read it too */
     struct disk_set *disks; /* where disk: finds its disk; NULL = there are none */
+};
+
+/* How another thread has something done on the engine's. */
+struct backend_caller {
+    void (*call)(void *context, void (*work)(void *argument), void *argument);
+    void *context;
 };
 
 struct backend_ops {
@@ -81,6 +88,16 @@ struct backend_ops {
     /* Erases everything, waits for it, and goes on with it after a crash. Not on the engine's thread and with nothing
      * in flight. NULL = as BACKEND_ERASE. */
     int (*erase)(struct block_backend *backend, struct cipu_error *error);
+    /* Destroys the key that the data is encrypted by: when it returns 0 another one is durable and the old one nowhere,
+     * and reads give anything but the old data; a crash before that leaves either. After an error all operations fail
+     * until the backend is opened anew. Not on the engine's thread, with nothing in flight, and with no new operations
+     * until it returns; what it does at the backend it does by `caller`. NULL = there is no key. */
+    int (*new_key)(struct block_backend *backend, const struct backend_caller *caller, struct cipu_error *error);
+    /* The backend that it stands in front of; NULL = in front of none. */
+    struct block_backend *(*inner)(const struct block_backend *backend);
+    /* Forgets all that it has: nobody is told any more, and only close follows. When it returns true the kernel has
+     * still not let go of buffers, which must stay where they are. NULL = has nothing that it could not end. */
+    bool (*abandon)(struct block_backend *backend);
     /* Reads give nothing worth moving (null:). */
     bool moves_nothing;
 };
@@ -95,6 +112,11 @@ struct block_backend {
 int backend_open(const char *uri, const struct backend_options *options, struct block_backend **backend,
                  struct cipu_error *error);
 
-extern const struct backend_ops backend_null, backend_memory, backend_file, backend_disk, backend_fault;
+/* Of a URI, which may be a wrong one: the part that names the backend that this one stands in front of; NULL = in front
+ * of none. And the part that names the one behind all of them. */
+const char *backend_uri_next(const char *uri);
+const char *backend_uri_innermost(const char *uri);
+
+extern const struct backend_ops backend_null, backend_memory, backend_file, backend_disk, backend_crypt, backend_fault;
 
 #endif

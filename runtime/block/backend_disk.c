@@ -237,6 +237,13 @@ static void disk_use_buffers(struct block_backend *backend, void *base, size_t b
     disk->file->ops->use_buffers(disk->file, base, bytes);
 }
 
+static bool disk_abandon(struct block_backend *backend)
+{
+    struct disk_backend *disk = (struct disk_backend *)backend;
+    disk->first = disk->last = NULL;
+    return disk->file->ops->abandon(disk->file);
+}
+
 static int disk_erase(struct block_backend *backend, struct cipu_error *error)
 {
     return disk_volume_erase(&((struct disk_backend *)backend)->volume, error);
@@ -244,6 +251,8 @@ static int disk_erase(struct block_backend *backend, struct cipu_error *error)
 
 unsigned disk_number(const struct block_backend *backend)
 {
+    while (backend->ops == &backend_crypt)
+        backend = backend->ops->inner(backend);
     return backend->ops == &backend_disk ? disk_volume_disk(&((const struct disk_backend *)backend)->volume) : 0;
 }
 
@@ -258,4 +267,5 @@ const struct backend_ops backend_disk = {
     .resize = disk_resize,
     .use_buffers = disk_use_buffers,
     .erase = disk_erase,
+    .abandon = disk_abandon,
 };

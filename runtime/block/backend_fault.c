@@ -133,6 +133,8 @@ static unsigned fault_poll(struct block_backend *backend)
 
 int fault_rules_set(struct block_backend *backend, const struct fault_rules *rules)
 {
+    while (backend->ops != &backend_fault && backend->ops->inner)
+        backend = backend->ops->inner(backend);
     struct fault_backend *fault = (struct fault_backend *)backend;
     if (backend->ops != &backend_fault)
         return -EINVAL;
@@ -159,6 +161,26 @@ static void fault_close(struct block_backend *backend)
     if (fault->events >= 0)
         close(fault->events);
     free(fault);
+}
+
+static int fault_new_key(struct block_backend *backend, const struct backend_caller *caller, struct cipu_error *error)
+{
+    struct block_backend *inner = ((struct fault_backend *)backend)->inner;
+    return inner->ops->new_key ? inner->ops->new_key(inner, caller, error)
+                               : cipu_fail(error, -EOPNOTSUPP, "%s has no key", inner->ops->scheme);
+}
+
+static struct block_backend *fault_inner(const struct block_backend *backend)
+{
+    return ((const struct fault_backend *)backend)->inner;
+}
+
+static bool fault_abandon(struct block_backend *backend)
+{
+    struct fault_backend *fault = (struct fault_backend *)backend;
+    fault->first = NULL;
+    fault->last = &fault->first;
+    return fault->inner->ops->abandon && fault->inner->ops->abandon(fault->inner);
 }
 
 static int watch(struct fault_backend *fault, int fd)
@@ -238,4 +260,7 @@ const struct backend_ops backend_fault = {
     .fd = fault_fd,
     .resize = fault_resize,
     .use_buffers = fault_use_buffers,
+    .abandon = fault_abandon,
+    .new_key = fault_new_key,
+    .inner = fault_inner,
 };

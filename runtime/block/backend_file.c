@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "runtime/block/backend_file.h"
 
@@ -22,6 +23,7 @@
 #define IN_FLIGHT    (2u * RING_ENTRIES) /* as many completions as the ring has room for */
 #define ZERO_BYTES   (64u << 10)
 #define PATH_BYTES   512u
+#define ABANDON_MS   900u       /* below a second */
 #define PIECE_BYTES  (1u << 30) /* lengths of reads and writes are 32 bits in the ring */
 
 enum step { STEP_TRANSFER, STEP_PUNCH, STEP_ZERO_RANGE, STEP_FILL, STEP_SYNC };
@@ -297,6 +299,36 @@ static void file_info(const struct block_backend *backend, struct backend_info *
     };
 }
 
+static uint64_t milliseconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+/* What the kernel has begun cannot be taken back from a disk. */
+static bool file_abandon(struct block_backend *backend)
+{
+    struct file_backend *file = (struct file_backend *)backend;
+    uint64_t end = milliseconds() + ABANDON_MS;
+    file->first = file->last = NULL;
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&file->ring);
+    if (sqe) {
+        io_uring_prep_cancel(sqe, NULL, IORING_ASYNC_CANCEL_ANY);
+        io_uring_sqe_set_data(sqe, NULL);
+    }
+    (void)io_uring_submit(&file->ring);
+    for (uint64_t now = milliseconds(); file->in_flight && now < end; now = milliseconds()) {
+        struct __kernel_timespec left = {.tv_nsec = (long long)(end - now) * 1000000};
+        struct io_uring_cqe *cqe;
+        if (io_uring_wait_cqe_timeout(&file->ring, &cqe, &left) < 0)
+            break;
+        file->in_flight -= io_uring_cqe_get_data(cqe) != NULL;
+        io_uring_cqe_seen(&file->ring, cqe);
+    }
+    return file->in_flight != 0;
+}
+
 static void file_close(struct block_backend *backend)
 {
     struct file_backend *file = (struct file_backend *)backend;
@@ -387,4 +419,5 @@ const struct backend_ops backend_file = {
     .fd = file_fd,
     .resize = file_resize,
     .use_buffers = file_use_buffers,
+    .abandon = file_abandon,
 };

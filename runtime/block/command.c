@@ -159,10 +159,8 @@ static bool changes(const struct block_tag *tag)
 void command_finish(struct block_tag *tag)
 {
     struct block_engine *engine = tag->engine;
-    if (tag->buffer.memory) {
-        block_pool_give(&engine->pool, &tag->buffer);
-        command_serve_waiting(engine);
-    }
+    if (tag->buffer.memory)
+        buffer_give(tag);
     if (tag->volume)
         tag->volume->in_flight--;
     tag->volume = NULL;
@@ -239,13 +237,8 @@ static void backend_done(struct backend_request *request)
     struct block_errand *errand = request->context;
     struct block_tag *tag = errand->tag;
     int result = request->result;
-    volume_done(errand->volume);
-    if (errand->changes)
-        errand->volume->writes[errand->function]--;
-    if (!tag) {
-        stray_done(errand);
+    if (errand_done(errand))
         return;
-    }
     struct block_engine *engine = tag->engine;
     const struct block_command *command = &tag->raw.command;
     queue_of(tag)->at_backend--;
@@ -270,11 +263,12 @@ static void to_backend(struct block_tag *tag)
     tag->begin = tag->engine->now;
     queue_of(tag)->at_backend++;
     errand->tag = tag;
+    errand->operation = NULL;
     errand->volume = tag->volume;
     errand->function = command->function;
-    errand->changes = changes(tag);
-    if (errand->changes)
-        tag->volume->writes[command->function]++;
+    errand->operates = errand->listed = false;
+    errand->changes = errand->counted = changes(tag);
+    tag->volume->writes[command->function] += errand->counted;
     errand->request = (struct backend_request){
         .operation = command->opcode, /* the same numbers, see below */
         .durable = command->flags & BLOCK_FUA ||
@@ -295,7 +289,7 @@ static_assert((int)BLOCK_READ == BACKEND_READ && (int)BLOCK_WRITE == BACKEND_WRI
 
 /* ---- moves ---- */
 
-static void with_buffer(struct block_tag *tag)
+void command_has_buffer(struct block_tag *tag)
 {
     if (tag->stopped)
         tag->waited += tag->engine->now - tag->stopped;
@@ -306,36 +300,6 @@ static void with_buffer(struct block_tag *tag)
     }
     tag->state = TAG_MOVE_IN;
     answer(tag, ANSWER_MOVE_IN | ANSWER_TELL, 0, tag->buffer.bus);
-}
-
-static void find_buffer(struct block_tag *tag)
-{
-    struct block_engine *engine = tag->engine;
-    unsigned class = block_pool_class(&engine->pool, tag->raw.command.length);
-    if (!engine->waiting[class].first && block_pool_take(&engine->pool, class, &tag->buffer)) {
-        with_buffer(tag);
-        return;
-    }
-    tag->state = TAG_BUFFER;
-    tag->stopped = engine->now;
-    tag_list_append(&engine->waiting[class], tag);
-}
-
-/* Gives free buffers to who waits, large ones first: a small one would do with any. */
-void command_serve_waiting(struct block_engine *engine)
-{
-    if (engine->serving)
-        return;
-    engine->serving = true;
-    for (unsigned class = POOL_CLASSES; class --> 0;) {
-        struct block_tag *tag = engine->waiting[class].first;
-        while (tag && block_pool_take(&engine->pool, class, &tag->buffer)) {
-            tag_list_take(&engine->waiting[class]);
-            with_buffer(tag);
-            tag = engine->waiting[class].first;
-        }
-    }
-    engine->serving = false;
 }
 
 static void move_memory(struct block_tag *tag)
@@ -406,7 +370,7 @@ static void begin(struct block_tag *tag)
     else if (moves && volume->memory)
         move_memory(tag);
     else if (moves)
-        find_buffer(tag);
+        buffer_find(tag);
     else
         to_backend(tag);
 }

@@ -85,6 +85,7 @@ static unsigned run_round(void *context)
     work += command_send_unsent(engine);
     work += take_entries(engine);
     work += poll_backends(engine);
+    work += volumes_wake(engine);
     if (engine->answered)
         cipu_host_block_send(engine->host);
     engine->answered = false;
@@ -190,6 +191,7 @@ int block_engine_open(struct cipu_card *card, struct cipu_host *host, struct blo
     engine->card = card;
     engine->host = host;
     engine->inbox_last = &engine->inbox;
+    engine->hungry_last = &engine->hungry;
     engine->wake = engine->events = -1;
     engine->pool.fd = engine->raw_pool.fd = -1;
     engine->tags = calloc(BLOCK_TAGS, sizeof engine->tags[0]);
@@ -213,11 +215,38 @@ int block_engine_open(struct cipu_card *card, struct cipu_host *host, struct blo
     return 0;
 }
 
+/* ---- volumes whose backends hang ---- */
+
+/* The thread has ended: nobody waits for anything, and what is under way is forgotten. */
+static void end_volumes(struct block_engine *engine)
+{
+    bool stuck = false;
+    engine_enter(engine);
+    inbox_run(engine);
+    engine_enter(NULL);
+    for (unsigned i = 0; i < BLOCK_TAGS; i++)
+        raw_forget(&engine->tags[i]);
+    for (unsigned i = 0; i < BLOCK_VOLUMES; i++) {
+        struct block_volume *volume = engine->volumes[i];
+        if (!volume)
+            continue;
+        const struct backend_ops *ops = volume->backend->ops;
+        stuck |= ops->abandon && ops->abandon(volume->backend);
+        volume_destroy(volume);
+    }
+    if (stuck)
+        block_pool_keep(&engine->pool);
+    else
+        errands_free_memory(engine);
+}
+
 void block_engine_close(struct block_engine *engine)
 {
     if (!engine)
         return;
     stop(engine);
+    if (engine->started)
+        end_volumes(engine);
     block_pool_close(&engine->pool);
     block_pool_close(&engine->raw_pool);
     if (engine->wake >= 0)

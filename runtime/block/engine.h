@@ -24,7 +24,8 @@ struct block_volume; /* runtime/block/volume.h */
 
 int block_engine_open(struct cipu_card *card, struct cipu_host *host, struct block_engine **engine,
                       struct cipu_error *error);
-void block_engine_close(struct block_engine *engine); /* no device, no volume is left */
+/* No device is left. Volumes that could not be closed, as their backends hang, are closed now. */
+void block_engine_close(struct block_engine *engine);
 
 /* The disks that disk: backends are cut of (runtime/block/disk.h). */
 struct disk_set *block_engine_disks(struct block_engine *engine);
@@ -93,10 +94,15 @@ int block_raw_to_guest(struct block_engine *engine, uint16_t tag, const void *fr
 void block_raw_complete(struct block_engine *engine, uint16_t tag, uint16_t status, uint64_t result, uint32_t written,
                         bool silent);
 
-/* One operation on a volume on behalf of a raw command, waited for (discard, compare, verify, copy). buffer: any memory
- * (copied). Any thread but the engine's. */
-int block_volume_operate(struct block_engine *engine, struct block_volume *volume, uint8_t operation, uint64_t offset,
+/* One operation on a volume on behalf of a function's raw command, waited for (discard, compare, verify, copy); by
+ * FUNCTION_HOST what the host does for itself. buffer: any memory (copied). Any thread but the engine's. -EACCES: the
+ * function may not (block_volume_set_access). -ETIMEDOUT: its backend hangs, 30 s and a second for each 4 MiB: it may
+ * still come about, and what overlaps it waits for that. -ECANCELED: as much by block_operations_cancel. */
+int block_volume_operate(struct block_volume *volume, unsigned function, uint8_t operation, uint64_t offset,
                          uint64_t length, void *buffer, bool durable);
+/* Operations of a function end and, until this is taken back, do not begin: its device is being reset. Any thread but
+ * the engine's. */
+void block_operations_cancel(struct block_engine *engine, unsigned function, bool cancelled);
 
 /* Runs `work` on the engine's thread and returns when it is done. Any thread but the engine's. */
 void block_engine_call(struct block_engine *engine, void (*work)(void *context), void *context);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's parts: engine.c (life, thread, rounds), command.c (a command's way), queue.c (queues, drain, abort),
- * stray.c (what is at a backend and has no command any more), inflight.c, inbox.c (what other threads ask for), raw.c
- * (raw commands), place.c (bus addresses), volume.c, volume_open.c, volume_change.c.
+ * buffer.c (who gets a buffer), stray.c (what is at a backend and has nobody any more, or is not waited for),
+ * inflight.c, inbox.c (what other threads ask for), raw.c (raw commands), operation.c (what a device does on a volume
+ * itself), place.c (bus addresses), volume.c, volume_open.c, volume_change.c.
  *
  * What is not marked belongs to the engine's thread.
  */
@@ -39,18 +40,47 @@ enum tag_state {
     TAG_RAW,        /* at its device */
 };
 
+/* What another thread asks for. */
+struct inbox_item {
+    struct inbox_item *next;
+    void (*run)(struct block_engine *engine, struct inbox_item *item);
+};
+
 struct raw_move;
 struct block_tag;
+struct block_operation;
 
-/* What a backend has of a command. */
+/* What a backend has of a command or of an operation. */
 struct block_errand {
     struct backend_request request;
     struct block_volume *volume;
-    struct block_tag *tag;     /* NULL = a stray */
-    struct block_errand *next; /* in the list of free ones, or of the volume's strays */
-    struct pool_buffer buffer; /* of a stray */
+    struct block_tag *tag;             /* the command, */
+    struct block_operation *operation; /* or the operation; both NULL = a stray */
+    struct block_errand *next;         /* in the list of free ones, or of the volume's that others wait for */
+    struct block_errand **link;        /* there: what points to it */
+    struct pool_buffer buffer;         /* of a stray that was a command */
+    void *memory;                      /* of one that was an operation */
     uint16_t function;
+    bool operates; /* for an operation, now or once */
     bool changes;
+    bool counted; /* among the volume's `writes` */
+    bool listed;  /* what overlaps it waits for it */
+};
+
+#define OPERATIONS_MAX 512u /* at backends, strays with them */
+
+/* What a device does on a volume itself. Its caller's, who waits for it. */
+struct block_operation {
+    struct inbox_item item;
+    struct block_operation *next; /* in engine->operations */
+    struct block_volume *volume;
+    struct backend_request request;
+    struct block_errand *errand; /* at the backend */
+    void *memory;                /* of its buffer */
+    uint16_t function;
+    bool left; /* `memory` is the stray's */
+    bool done; /* under the engine's lock */
+    int result;
 };
 
 /* A command's place: what the engine knows of a tag. */
@@ -93,12 +123,6 @@ struct block_queue {
     _Atomic uint16_t arrived, ended, completed; /* commands; other threads read */
 };
 
-/* What another thread asks for. */
-struct inbox_item {
-    struct inbox_item *next;
-    void (*run)(struct block_engine *engine, struct inbox_item *item);
-};
-
 struct engine_wait {
     struct engine_wait *next;
     bool (*over)(void *context); /* on the engine's thread */
@@ -116,15 +140,18 @@ struct block_engine {
     struct cipu_host *host;
     uint64_t now; /* card time */
     struct block_pool pool;
-    struct tag_list waiting[POOL_CLASSES];
-    bool serving; /* within serve_waiting */
+    struct block_volume *hungry, **hungry_last; /* volumes with commands that wait for buffers */
+    bool serving, serve_again;                  /* within buffers_serve; a buffer was given back meanwhile */
+    struct block_volume *waking;                /* volumes whose waiting commands are to be looked at in this round */
     struct tag_list unsent;
     bool answered; /* answers that were not sent yet */
     struct block_raw record;
     bool half; /* the second half of `record` is the next entry */
     struct block_tag *tags;
-    struct block_errand *errands, *free_errands; /* enough for all tags and all strays */
-    unsigned stray_count;
+    struct block_errand *errands, *free_errands; /* enough for all tags, strays and operations */
+    unsigned stray_count, operation_count;       /* that have errands; strays that were commands, the others */
+    struct block_operation *operations;          /* that have begun and not ended */
+    bool cancelled[CARD_FUNCTIONS];              /* operations of the function do not begin */
     struct block_queue queues[BLOCK_QUEUES];
     struct block_volume *volumes[BLOCK_VOLUMES];
     struct block_volume *active[BLOCK_VOLUMES]; /* with something at their backends */
@@ -146,6 +173,7 @@ struct block_engine {
     struct inbox_item *inbox, **inbox_last;
     atomic_bool posted; /* the inbox has something */
     struct block_pool raw_pool;
+    struct pool_share raw_shares[CARD_FUNCTIONS];
     pthread_mutex_t control; /* one change of volumes and queues at a time; taken before `lock` */
     struct bus_place *places;
     struct disk_set *disks;
@@ -170,9 +198,14 @@ struct block_volume {
     uint32_t writes[CARD_FUNCTIONS];     /* changes under way */
     uint32_t in_flight;                  /* commands past their checks, and strays */
     uint32_t at_backend;
-    unsigned active; /* place in engine->active */
-    struct block_errand *strays;
-    unsigned stray_count;
+    unsigned active;           /* place in engine->active */
+    struct block_errand *late; /* strays, and what a change of access did not wait for: what overlaps them waits */
+    unsigned late_count;
+    unsigned stray_count, stray_operations; /* of them that have nobody any more: commands, operations */
+    struct pool_share share;                /* of the buffers */
+    struct tag_list starving[POOL_CLASSES]; /* wait for a buffer */
+    bool is_hungry, is_waking;
+    struct block_volume *next_hungry, *next_waking;
     struct tag_list waiting;
     struct inbox_item *held_items, **held_last;
     struct volume_statistics statistics;
@@ -199,7 +232,7 @@ void command_finish(struct block_tag *tag);
 /* A virtio command ends in silence: the queue is over when the card has obeyed, and nothing else shows that. */
 bool command_ends_silently(struct block_tag *tag, const struct block_answer *answer);
 unsigned command_send_unsent(struct block_engine *engine);
-void command_serve_waiting(struct block_engine *engine); /* a buffer is free */
+void command_has_buffer(struct block_tag *tag);
 /* Begins or goes on with what waited for the volume. */
 void command_resume(struct block_volume *volume);
 void volume_submit(struct block_volume *volume, struct backend_request *request);
@@ -215,18 +248,35 @@ void inflight_ended(struct block_queue *queue, unsigned slot, bool silent);
 /* volume_change.c: begins or goes on with all that waited for it, operations as well */
 void volume_resume(struct block_volume *volume);
 
+/* buffer.c */
+void buffer_find(struct block_tag *tag);          /* one for its command, or it waits for it */
+void buffer_give(struct block_tag *tag);          /* its buffer is free */
+void buffer_unlist(struct block_tag *tag);        /* it waits no more */
+void buffers_serve(struct block_engine *engine);  /* a buffer is free */
+void buffers_forget(struct block_volume *volume); /* nothing of it waits */
+
 /* stray.c */
 int errands_open(struct block_engine *engine);
+void errands_free_memory(struct block_engine *engine); /* of strays, when nothing is at a backend any more */
 struct block_errand *errand_take(struct block_engine *engine);
 void errand_give(struct block_engine *engine, struct block_errand *errand);
 /* The command is at its backend no more, and the caller's to complete. False: the volume has too many strays. */
 bool stray_leave(struct block_tag *tag);
-void stray_done(struct block_errand *errand);
+/* As much of an operation. `memory`: of its buffer, freed when the backend is done with it. */
+void stray_leave_operation(struct block_errand *errand, void *memory);
+/* A backend is done with it; true = it was a stray, and is given back. */
+bool errand_done(struct block_errand *errand);
+/* Changes of this function that are under way are not waited for any more: what overlaps them waits. */
+void errands_fence(struct block_volume *volume, unsigned function);
+/* Something begun before may change these bytes still. */
 bool stray_overlaps(const struct block_volume *volume, uint64_t offset, uint64_t length);
+unsigned volumes_wake(struct block_engine *engine); /* those for which something late is over */
+void volume_asleep(struct block_volume *volume);    /* it is not woken any more */
 
 /* raw.c */
 void raw_take(struct block_tag *tag);
 void raw_moved(struct block_tag *tag, uint16_t status);
+void raw_forget(struct block_tag *tag); /* the card has gone: a move under way has no end */
 
 /* inbox.c */
 void inbox_post(struct block_engine *engine, struct inbox_item *item);

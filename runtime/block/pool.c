@@ -13,6 +13,8 @@ static const struct {
     uint32_t bytes, count;
 } sizes[POOL_CLASSES] = {{4096, 2048}, {32u << 10, 512}, {128u << 10, 128}, {1u << 20, 24}};
 
+#define RESERVE_PART 4u
+
 static int map(struct block_pool *pool, struct cipu_error *error)
 {
     pool->fd = memfd_create("cipu-buffers", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -36,7 +38,11 @@ int block_pool_open(struct block_pool *pool, struct cipu_card *card, uint64_t bu
     *pool = (struct block_pool){.card = card, .bus = bus, .fd = -1};
     for (unsigned i = 0; i < POOL_CLASSES; i++) {
         struct pool_class *class = &pool->classes[i];
-        *class = (struct pool_class){sizes[i].bytes, sizes[i].count, sizes[i].count, pool->bytes, NULL};
+        *class = (struct pool_class){.bytes = sizes[i].bytes,
+                                     .count = sizes[i].count,
+                                     .free = sizes[i].count,
+                                     .reserve = sizes[i].count / RESERVE_PART,
+                                     .offset = pool->bytes};
         pool->bytes += (uint64_t)class->bytes * class->count;
         class->stack = malloc(class->count * sizeof class->stack[0]);
         if (!class->stack)
@@ -51,13 +57,18 @@ void block_pool_close(struct block_pool *pool)
 {
     if (pool->mapped)
         cipu_card_dma_unmap(pool->card, pool->bus, pool->bytes);
-    if (pool->memory)
+    if (pool->memory && !pool->kept)
         munmap(pool->memory, pool->bytes);
     if (pool->fd >= 0)
         close(pool->fd);
     for (unsigned i = 0; i < POOL_CLASSES; i++)
         free(pool->classes[i].stack);
     *pool = (struct block_pool){.fd = -1};
+}
+
+void block_pool_keep(struct block_pool *pool)
+{
+    pool->kept = true;
 }
 
 unsigned block_pool_class(const struct block_pool *pool, uint64_t bytes)
@@ -68,12 +79,18 @@ unsigned block_pool_class(const struct block_pool *pool, uint64_t bytes)
     return class;
 }
 
-bool block_pool_take(struct block_pool *pool, unsigned class, struct pool_buffer *buffer)
+static bool may_have(const struct pool_class *class, uint32_t held)
+{
+    return held == 0 || held + class->reserve < class->free;
+}
+
+bool block_pool_take(struct block_pool *pool, struct pool_share *share, unsigned class, struct pool_buffer *buffer)
 {
     while (class < POOL_CLASSES && !pool->classes[class].free)
         class ++;
-    if (class == POOL_CLASSES)
+    if (class == POOL_CLASSES || !may_have(&pool->classes[class], share->held[class]))
         return false;
+    share->held[class]++;
     struct pool_class *from = &pool->classes[class];
     uint16_t number = from->stack[--from->free];
     uint64_t offset = from->offset + (uint64_t)number * from->bytes;
@@ -81,9 +98,10 @@ bool block_pool_take(struct block_pool *pool, unsigned class, struct pool_buffer
     return true;
 }
 
-void block_pool_give(struct block_pool *pool, struct pool_buffer *buffer)
+void block_pool_give(struct block_pool *pool, struct pool_share *share, struct pool_buffer *buffer)
 {
     struct pool_class *to = &pool->classes[buffer->class];
+    share->held[buffer->class]--;
     to->stack[to->free++] = buffer->number;
     buffer->memory = NULL;
 }

@@ -19,6 +19,7 @@ static void set_queues(void *context)
     const struct queue_change *change = context;
     for (unsigned i = 0; i < change->count; i++)
         change->engine->queues[change->first + i] = change->queue;
+    change->engine->cancelled[change->queue.function] = false;
 }
 
 /* Queues change only under engine->control: reading who they belong to needs no more. */
@@ -71,7 +72,6 @@ struct drain {
 /* Takes a command that waits out of its list. False: it does not wait. */
 static bool unlist(struct block_tag *tag)
 {
-    struct block_engine *engine = tag->engine;
     if (tag->state == TAG_HELD) {
         tag_list_remove(&tag->volume->waiting, tag);
         tag->volume = NULL; /* it had not begun there */
@@ -79,7 +79,8 @@ static bool unlist(struct block_tag *tag)
     }
     if (tag->state != TAG_BUFFER)
         return false;
-    return tag_list_remove(&engine->waiting[block_pool_class(&engine->pool, tag->raw.command.length)], tag);
+    buffer_unlist(tag);
+    return true;
 }
 
 static void end_early(struct block_tag *tag, uint16_t status)

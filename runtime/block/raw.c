@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Raw commands: a device moves data and completes from a thread of its own; and what it does on a volume itself. */
+/* Raw commands: a device moves data and completes from a thread of its own. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 struct raw_move {
     struct inbox_item item;
     struct pool_buffer buffer;
+    struct pool_share *share; /* the function's */
     uint32_t skip, length;
     uint16_t tag, status;
     bool out;
@@ -33,7 +34,7 @@ void raw_take(struct block_tag *tag)
 /* Under the engine's lock. */
 static void free_move(struct block_engine *engine, struct raw_move *move)
 {
-    block_pool_give(&engine->raw_pool, &move->buffer);
+    block_pool_give(&engine->raw_pool, move->share, &move->buffer);
     pthread_cond_broadcast(&engine->changed);
     free(move);
 }
@@ -93,25 +94,27 @@ void raw_moved(struct block_tag *tag, uint16_t status)
 }
 
 /* A buffer for the device's thread, which waits for one; under the engine's lock. */
-static int take_buffer(struct block_engine *engine, uint32_t length, struct pool_buffer *buffer,
-                       const struct timespec *deadline)
+static int take_buffer(struct block_engine *engine, struct raw_move *move, const struct timespec *deadline)
 {
-    unsigned class = block_pool_class(&engine->raw_pool, length);
-    while (!block_pool_take(&engine->raw_pool, class, buffer))
+    unsigned class = block_pool_class(&engine->raw_pool, move->length);
+    while (!block_pool_take(&engine->raw_pool, move->share, class, &move->buffer))
         if (pthread_cond_timedwait(&engine->changed, &engine->lock, deadline) == ETIMEDOUT)
             return -ETIMEDOUT;
     return 0;
 }
 
-static struct raw_move *new_move(struct block_engine *engine, uint32_t length, const struct timespec *deadline)
+static struct raw_move *new_move(struct block_engine *engine, uint16_t tag, uint32_t length,
+                                 const struct timespec *deadline)
 {
     struct raw_move *move = calloc(1, sizeof *move);
     if (!move)
         return NULL;
     move->item.run = start_move;
+    move->tag = tag;
     move->length = length;
+    move->share = &engine->raw_shares[engine->queues[BLOCK_TAG_QUEUE(tag)].function];
     pthread_mutex_lock(&engine->lock);
-    int result = take_buffer(engine, length, &move->buffer, deadline);
+    int result = take_buffer(engine, move, deadline);
     pthread_mutex_unlock(&engine->lock);
     if (!result)
         return move;
@@ -128,10 +131,9 @@ static int move_raw(struct block_engine *engine, uint16_t tag, void *to, const v
     if (tag >= BLOCK_TAGS || !length || length > BLOCK_DATA_MAX)
         return -EINVAL;
     deadline_after(MOVE_MS, &deadline);
-    struct raw_move *move = new_move(engine, length, &deadline);
+    struct raw_move *move = new_move(engine, tag, length, &deadline);
     if (!move)
         return -ETIMEDOUT;
-    move->tag = tag;
     move->skip = skip;
     move->out = from;
     if (from)
@@ -165,6 +167,13 @@ int block_raw_to_guest(struct block_engine *engine, uint16_t tag, const void *fr
                        uint16_t *status)
 {
     return move_raw(engine, tag, NULL, from, skip, length, status);
+}
+
+void raw_forget(struct block_tag *tag)
+{
+    if (tag->state == TAG_RAW && tag->move)
+        end_move(tag->engine, tag->move, -EIO, 0);
+    tag->move = NULL;
 }
 
 struct raw_completion {
@@ -213,131 +222,4 @@ void block_raw_complete(struct block_engine *engine, uint16_t tag, uint16_t stat
         return;
     *completion = (struct raw_completion){{NULL, run_completion}, answer};
     inbox_post(engine, &completion->item);
-}
-
-/* ---- operations ---- */
-
-struct operation {
-    struct inbox_item item;
-    struct block_volume *volume;
-    struct backend_request request;
-    bool done; /* under the engine's lock */
-};
-
-static void count_operation(struct operation *operation)
-{
-    struct volume_statistics *statistics = &operation->volume->statistics;
-    unsigned kind = operation->request.operation;
-    if (operation->request.result) {
-        counter_add(&statistics->errors[kind], 1);
-        return;
-    }
-    counter_add(&statistics->operations[kind], 1);
-    counter_add(&statistics->bytes[kind], operation->request.length);
-}
-
-static void end_operation(struct operation *operation)
-{
-    struct block_engine *engine = operation->volume->engine;
-    pthread_mutex_lock(&engine->lock);
-    operation->done = true;
-    pthread_cond_broadcast(&engine->changed);
-    pthread_mutex_unlock(&engine->lock);
-}
-
-static void operation_done(struct backend_request *request)
-{
-    struct operation *operation = request->context;
-    volume_done(operation->volume);
-    operation->volume->in_flight--;
-    count_operation(operation);
-    end_operation(operation);
-}
-
-static void start_operation(struct block_engine *engine, struct inbox_item *item)
-{
-    struct operation *operation = (struct operation *)item;
-    struct block_volume *volume = operation->volume;
-    const struct backend_request *request = &operation->request;
-    (void)engine;
-    if (volume->held || (request->length && stray_overlaps(volume, request->offset, request->length))) {
-        item->next = NULL;
-        *volume->held_last = item;
-        volume->held_last = &item->next;
-        return;
-    }
-    bool changes = request->operation != BACKEND_READ && request->operation != BACKEND_FLUSH;
-    if (request->offset > volume->bytes || request->length > volume->bytes - request->offset ||
-        (request->offset | request->length) & volume->block_mask)
-        operation->request.result = -EINVAL;
-    else if (changes && volume->read_only)
-        operation->request.result = -EROFS;
-    else {
-        volume->in_flight++;
-        volume_submit(volume, &operation->request);
-        return;
-    }
-    end_operation(operation);
-}
-
-/* One piece; `bounce`: the buffer that READ and WRITE go through. */
-static int operate(struct block_volume *volume, uint8_t kind, uint64_t offset, uint64_t length, bool durable,
-                   void *bounce)
-{
-    struct block_engine *engine = volume->engine;
-    struct operation operation = {
-        .item = {NULL, start_operation},
-        .volume = volume,
-        .request = {.operation = kind, .durable = durable, .offset = offset, .length = length, .buffer = bounce},
-    };
-    operation.request.unmap = kind == BACKEND_DISCARD;
-    operation.request.done = operation_done;
-    operation.request.context = &operation;
-    inbox_post(engine, &operation.item);
-    pthread_mutex_lock(&engine->lock);
-    while (!operation.done)
-        pthread_cond_wait(&engine->changed, &engine->lock);
-    pthread_mutex_unlock(&engine->lock);
-    return operation.request.result;
-}
-
-static int transfer(struct block_volume *volume, uint8_t kind, uint64_t offset, uint64_t length, uint8_t *buffer,
-                    bool durable)
-{
-    struct block_engine *engine = volume->engine;
-    struct pool_buffer bounce;
-    struct timespec deadline;
-    deadline_after(MOVE_MS, &deadline);
-    uint64_t piece = length < BLOCK_DATA_MAX ? length : BLOCK_DATA_MAX;
-    pthread_mutex_lock(&engine->lock);
-    int result = take_buffer(engine, (uint32_t)piece, &bounce, &deadline);
-    pthread_mutex_unlock(&engine->lock);
-    if (result)
-        return result;
-    for (uint64_t done = 0; done < length && !result; done += piece) {
-        piece = length - done < BLOCK_DATA_MAX ? length - done : BLOCK_DATA_MAX;
-        if (kind == BACKEND_WRITE)
-            memcpy(bounce.memory, buffer + done, piece);
-        result = operate(volume, kind, offset + done, piece, durable, bounce.memory);
-        if (kind == BACKEND_READ && !result)
-            memcpy(buffer + done, bounce.memory, piece);
-    }
-    pthread_mutex_lock(&engine->lock);
-    block_pool_give(&engine->raw_pool, &bounce);
-    pthread_cond_broadcast(&engine->changed);
-    pthread_mutex_unlock(&engine->lock);
-    return result;
-}
-
-int block_volume_operate(struct block_engine *engine, struct block_volume *volume, uint8_t operation, uint64_t offset,
-                         uint64_t length, void *buffer, bool durable)
-{
-    (void)engine;
-    if (operation < BACKEND_READ || operation > BACKEND_ERASE)
-        return -EINVAL;
-    if (operation == BACKEND_FLUSH)
-        return operate(volume, operation, 0, 0, durable, NULL);
-    if (operation == BACKEND_READ || operation == BACKEND_WRITE)
-        return length ? transfer(volume, operation, offset, length, buffer, durable) : 0;
-    return operate(volume, operation, offset, length, durable, NULL);
 }

@@ -6,7 +6,7 @@
 #include "runtime/block/backend_fault.h"
 #include "runtime/block/engine_internal.h"
 
-#define DETACH_MS 4000
+#define FENCE_MS 500
 
 void block_volume_info(const struct block_volume *volume, struct volume_info *info)
 {
@@ -58,14 +58,31 @@ int block_volume_attach(struct block_volume *volume, unsigned function, struct c
     return result;
 }
 
+static void fence(void *context)
+{
+    const struct access_change *change = context;
+    errands_fence(change->volume, change->function);
+}
+
+/* What its backend does not end in time is set apart instead (stray.c). The rest is what the card moves into a volume's
+ * memory. The control lock is not held meanwhile: others go on. */
+static int change_access(struct access_change *change)
+{
+    struct block_engine *engine = change->volume->engine;
+    block_engine_call(engine, set_access, change);
+    if (change->access & VOLUME_WRITE || engine_wait(engine, no_writes, change, FENCE_MS) == 0)
+        return 0;
+    block_engine_call(engine, fence, change);
+    return engine_wait(engine, no_writes, change, FENCE_MS);
+}
+
 /* It counts as attached until nothing of it is under way. */
 void block_volume_detach(struct block_volume *volume, unsigned function)
 {
     struct access_change change = {volume, function, 0, 0};
     if (function >= FUNCTION_HOST)
         return;
-    block_engine_call(volume->engine, set_access, &change);
-    engine_wait(volume->engine, no_writes, &change, DETACH_MS);
+    (void)change_access(&change);
     pthread_mutex_lock(&volume->engine->control);
     if (volume->attached[function]) {
         volume->attached[function] = false;
@@ -74,16 +91,10 @@ void block_volume_detach(struct block_volume *volume, unsigned function)
     pthread_mutex_unlock(&volume->engine->control);
 }
 
-/* The control lock is not held while it waits: a device's worker may be kept by a backend that stalls, and others go
- * on. */
-void block_volume_set_access(struct block_volume *volume, unsigned function, unsigned access, uint16_t status)
+int block_volume_set_access(struct block_volume *volume, unsigned function, unsigned access, uint16_t status)
 {
     struct access_change change = {volume, function, (uint8_t)access, status};
-    if (function >= FUNCTION_HOST)
-        return;
-    block_engine_call(volume->engine, set_access, &change);
-    if (!(access & VOLUME_WRITE))
-        engine_wait(volume->engine, no_writes, &change, 0);
+    return function < FUNCTION_HOST ? change_access(&change) : -EINVAL;
 }
 
 void block_volume_set_durable(struct block_volume *volume, unsigned function, bool durable)

@@ -50,7 +50,7 @@ void volume_resume(struct block_volume *volume)
     command_resume(volume);
     while (item) {
         struct inbox_item *next = item->next;
-        item->run(volume->engine, item);
+        item->run(volume->engine, item); /* which may be the end of it */
         item = next;
     }
 }
@@ -72,6 +72,15 @@ static int hold_volume(struct block_volume *volume, struct cipu_error *error)
     return cipu_fail(error, -EBUSY, "volume %s: its backend does not end what it has begun", volume->settings.name);
 }
 
+/* Commands that waited for it find it no more: they begin, and are refused, for nobody may use it. */
+static void end_waiting(void *context)
+{
+    struct block_volume *volume = context;
+    let_go(volume);
+    volume_asleep(volume);
+    buffers_forget(volume);
+}
+
 int block_volume_close(struct block_volume *volume)
 {
     struct block_engine *engine = volume->engine;
@@ -85,7 +94,7 @@ int block_volume_close(struct block_volume *volume)
     }
     pthread_mutex_lock(&engine->control);
     volume_set_number(volume, NULL);
-    block_engine_call(engine, let_go, volume);
+    block_engine_call(engine, end_waiting, volume);
     volume_destroy(volume);
     pthread_mutex_unlock(&engine->control);
     return 0;
@@ -201,6 +210,55 @@ int block_volume_set_limits(struct block_volume *volume, const struct volume_lim
     return result;
 }
 
+static void call_engine(void *context, void (*work)(void *argument), void *argument)
+{
+    block_engine_call(context, work, argument);
+}
+
+struct permission {
+    const struct block_volume *volume;
+    unsigned function;
+    bool given;
+};
+
+static void ask(void *context)
+{
+    struct permission *permission = context;
+    permission->given =
+        permission->function == FUNCTION_HOST || permission->volume->access[permission->function] & VOLUME_WRITE;
+}
+
+/* Permission is asked for when commands are held: who takes it away later finds the key destroyed. */
+static int destroy_key(struct block_volume *volume, unsigned function, struct cipu_error *error)
+{
+    struct permission permission = {volume, function, false};
+    const struct backend_caller caller = {call_engine, volume->engine};
+    if (!volume->info.encrypted)
+        return cipu_fail(error, -EOPNOTSUPP, "volume %s: is not encrypted", volume->settings.name);
+    if (volume->settings.read_only)
+        return cipu_fail(error, -EROFS, "volume %s: is read only", volume->settings.name);
+    int result = hold_volume(volume, error);
+    if (result)
+        return result;
+    block_engine_call(volume->engine, ask, &permission);
+    result = permission.given ? volume->backend->ops->new_key(volume->backend, &caller, error)
+                              : cipu_fail(error, -EACCES, "volume %s: function %u may not write it",
+                                          volume->settings.name, function);
+    block_engine_call(volume->engine, let_go, volume);
+    return result;
+}
+
+int block_volume_destroy_key(struct block_volume *volume, unsigned function, struct cipu_error *error)
+{
+    int result = function > FUNCTION_HOST ? cipu_fail(error, -EINVAL, "found function %u", function)
+                                          : begin_change(volume, false, error);
+    if (result)
+        return result;
+    result = destroy_key(volume, function, error);
+    end_change(volume);
+    return result;
+}
+
 /* The backend's own erasing works on the caller's thread, so nothing else may be at the backend; a backend without one
  * takes it as an operation. */
 static int erase(struct block_volume *volume, struct cipu_error *error)
@@ -209,8 +267,10 @@ static int erase(struct block_volume *volume, struct cipu_error *error)
     const struct backend_ops *ops = volume->backend->ops;
     if (volume->settings.read_only)
         return cipu_fail(error, -EROFS, "volume %s: is read only", volume->settings.name);
+    if (volume->info.encrypted)
+        return destroy_key(volume, FUNCTION_HOST, error);
     if (!ops->erase) {
-        int result = block_volume_operate(engine, volume, BACKEND_ERASE, 0, volume->settings.bytes, NULL, true);
+        int result = block_volume_operate(volume, FUNCTION_HOST, BACKEND_ERASE, 0, volume->settings.bytes, NULL, true);
         return result ? cipu_fail(error, result, "volume %s: erase: %s", volume->settings.name, strerror(-result)) : 0;
     }
     int result = hold_volume(volume, error);

@@ -48,13 +48,22 @@ static bool known_disk(const struct config *config, const char *name, size_t len
     return false;
 }
 
-static void check_backend(const struct checker *checker, size_t index)
+/* What stands in front of a backend: faults and encryption. Returns the backend behind all of them. */
+static const char *check_in_front(const struct checker *checker, size_t index)
 {
     const struct config_volume *item = &checker->config->volumes[index];
     const char *backend = item->volume.backend;
-    const char *comma = has_scheme(backend, "fault:") ? strchr(backend, ',') : NULL;
-    if (comma)
-        backend = comma + 1;
+    for (const char *next = backend_uri_next(backend); next; backend = next, next = backend_uri_next(backend))
+        if (has_scheme(backend, "crypt:") && backend[strlen("crypt:")] != '/')
+            VOLUME(index, &item->lines, volume_schema, "backend",
+                   "found %.64s, expected an absolute path of a key file", backend);
+    return backend;
+}
+
+static void check_backend(const struct checker *checker, size_t index)
+{
+    const struct config_volume *item = &checker->config->volumes[index];
+    const char *backend = check_in_front(checker, index);
     if (has_scheme(backend, "null:") || has_scheme(backend, "memory:")) {
         if (!item->volume.bytes)
             VOLUME(index, &item->lines, volume_schema, "size",
@@ -68,15 +77,17 @@ static void check_backend(const struct checker *checker, size_t index)
                    "found %.64s, expected the name of a disk of this file", backend);
     } else if (!has_scheme(backend, "file:")) {
         VOLUME(index, &item->lines, volume_schema, "backend",
-               "found %.64s, expected null:, memory:, file:PATH, disk:NAME/VOLUME or fault:RULES,BACKEND",
+               "found %.64s, expected null:, memory:, file:PATH, disk:NAME/VOLUME, crypt:KEYFILE,BACKEND or "
+               "fault:RULES,BACKEND",
                item->volume.backend);
     }
 }
 
 static bool shares_bytes(const struct volume_settings *a, const struct volume_settings *b)
 {
-    return strcmp(a->backend, b->backend) == 0 && !has_scheme(a->backend, "null:") &&
-           !has_scheme(a->backend, "memory:") && !(a->read_only && b->read_only);
+    const char *of_a = backend_uri_innermost(a->backend), *of_b = backend_uri_innermost(b->backend);
+    return strcmp(of_a, of_b) == 0 && !has_scheme(of_a, "null:") && !has_scheme(of_a, "memory:") &&
+           !(a->read_only && b->read_only);
 }
 
 static void check_volumes(const struct checker *checker)

@@ -69,11 +69,11 @@ static bool test_namespace(struct nvme_request *request, uint32_t nsid)
     if (nvme_namespace_get(request, nsid, NVME_USE_ADMIN, &namespace))
         return true;
     block = UINT64_C(1) << namespace->shift;
-    bool good = block_volume_operate(request->controller->engine, namespace->volume, BACKEND_READ, 0, block,
+    bool good = block_volume_operate(namespace->volume, FUNCTION_HOST, BACKEND_READ, 0, block,
                                      request->controller->data, false) == 0 &&
-                block_volume_operate(request->controller->engine, namespace->volume, BACKEND_READ,
-                                     (namespace->blocks - 1) * block, block, request->controller->data, false) == 0;
-    nvme_namespace_put(request, namespace, NVME_USE_ADMIN);
+                block_volume_operate(namespace->volume, FUNCTION_HOST, BACKEND_READ, (namespace->blocks - 1) * block,
+                                     block, request->controller->data, false) == 0;
+    nvme_namespace_put(request, namespace);
     return good;
 }
 

@@ -83,7 +83,10 @@ static void fill_controller(struct nvme_controller *controller, struct nvme_iden
     to->admin_commands = nvme_admin_supported(controller);
     to->firmware_updates = 1u | 1u << 1 | 1u << 4;              /* one slot, read-only; activation without reset */
     to->log_attributes = 1u << 1 | 1u << 2 | 1u << 3 | 1u << 5; /* effects, extended data, telemetry, supported pages */
-    to->sanitize = 1u << 1 | 1u << 29 | 1u << 30; /* block erase; always deallocates; media is not modified after */
+    bool crypto = nvme_sanitize_crypto(subsystem);
+    to->sanitize = (uint32_t)crypto | 1u << 1 | 1u << 29 | 1u << 30; /* crypto erase, block erase; always deallocates;
+                                                                        media is not modified after */
+    to->format_attributes = (uint8_t)(crypto << 2);                  /* cryptographic erase */
     to->io_commands = NVME_ONCS_COMPARE | NVME_ONCS_DATASET | NVME_ONCS_WRITE_ZEROES | NVME_ONCS_SAVE |
                       NVME_ONCS_RESERVATIONS | NVME_ONCS_TIMESTAMP | NVME_ONCS_VERIFY | NVME_ONCS_COPY;
     to->write_cache = (uint8_t)(3u << 1 | any_write_cache(controller)); /* flush of all namespaces is supported */

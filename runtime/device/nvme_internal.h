@@ -48,8 +48,6 @@ struct nvme_namespace {
     bool made;         /* by a guest */
     bool shared;       /* not of one controller only */
     unsigned users;    /* commands that use it */
-    unsigned writers[NVME_CONTROLLERS_MAX];
-    unsigned readers[NVME_CONTROLLERS_MAX];
     struct volume_listener listener;
     struct nvme_reservation reservation;
 };
@@ -301,6 +299,8 @@ bool nvme_feature_exists(unsigned identifier);
 bool nvme_feature_by_namespace(unsigned identifier);
 uint8_t nvme_critical_warning(const struct nvme_controller *controller);
 void nvme_log_error(struct nvme_request *request, uint16_t status);
+/* With subsystem.lock held: whether destroying keys makes the data of all namespaces unreadable. */
+bool nvme_sanitize_crypto(const struct nvme_subsystem *subsystem);
 /* What stands against reading and writing, with subsystem.lock held. */
 uint16_t nvme_sanitize_status(const struct nvme_subsystem *subsystem);
 void nvme_sanitize_fill(struct nvme_subsystem *subsystem, struct nvme_sanitize_log *log);
@@ -322,18 +322,21 @@ void nvme_events_reset(struct nvme_controller *controller); /* ends those that w
 
 /* nvme_namespace.c: who uses one */
 enum nvme_use { NVME_USE_ADMIN, NVME_USE_READ, NVME_USE_WRITE };
-/* The namespace of an I/O command, with ANA state and access checked; returned by nvme_namespace_put. */
+/* The namespace of an I/O command, with ANA state and access checked; returned by nvme_namespace_put. The engine checks
+ * access again for each operation. */
 uint16_t nvme_namespace_get(struct nvme_request *request, uint32_t nsid, enum nvme_use use,
                             struct nvme_namespace **namespace);
-void nvme_namespace_put(struct nvme_request *request, struct nvme_namespace *namespace, enum nvme_use use);
+void nvme_namespace_put(struct nvme_request *request, struct nvme_namespace *namespace);
+/* Why the engine refused an operation that was allowed when its command began. */
+uint16_t nvme_refusal(struct nvme_request *request, const struct nvme_namespace *namespace);
 /* With subsystem.lock held: */
 struct nvme_namespace *nvme_namespace_find(struct nvme_subsystem *subsystem, uint32_t nsid);
 bool nvme_namespace_is_attached(const struct nvme_controller *controller, uint32_t nsid);
 struct nvme_host nvme_host_of(const struct nvme_controller *controller);
 unsigned nvme_access_of(const struct nvme_controller *controller, const struct nvme_namespace *namespace);
-/* Without, but with subsystem.reserving: tells the engine, and waits until no command that is not allowed any more is
- * under way. */
-void nvme_access_update(struct nvme_subsystem *subsystem, uint32_t nsid);
+/* Without, but with subsystem.reserving: tells the engine. False when something that is not allowed any more may show
+ * still (block_volume_set_access). */
+bool nvme_access_update(struct nvme_subsystem *subsystem, uint32_t nsid);
 int nvme_card_namespaces_set(struct nvme_controller *controller);               /* all of them */
 int nvme_card_namespace_set(struct nvme_controller *controller, uint32_t nsid); /* with subsystem.lock held */
 uint16_t nvme_ana_status(const struct nvme_controller *controller, uint32_t group);

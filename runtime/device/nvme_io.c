@@ -34,6 +34,8 @@ static uint16_t status_of(int result, uint8_t operation)
         return NVME_CAPACITY_EXCEEDED;
     case -EROFS:
         return NVME_NAMESPACE_WRITE_PROTECTED;
+    case -ECANCELED:
+        return NVME_ABORT_REQUESTED;
     case -EIO:
         return operation == BACKEND_READ ? NVME_UNRECOVERED_READ : NVME_WRITE_FAULT;
     default:
@@ -46,9 +48,9 @@ static uint16_t operate(struct nvme_request *request, const struct nvme_namespac
 {
     if (nvme_abandoned(request))
         return NVME_ABORT_REQUESTED;
-    return status_of(
-        block_volume_operate(request->controller->engine, namespace->volume, operation, offset, bytes, buffer, durable),
-        operation);
+    int result = block_volume_operate(namespace->volume, request->controller->function, operation, offset, bytes,
+                                      buffer, durable);
+    return result == -EACCES ? nvme_refusal(request, namespace) : status_of(result, operation);
 }
 
 static uint16_t check_range(struct nvme_request *request, const struct nvme_namespace *namespace, uint64_t lba,
@@ -268,7 +270,7 @@ static uint16_t run(struct nvme_request *request, uint32_t nsid)
     if (status)
         return status;
     status = command->run(request, namespace);
-    nvme_namespace_put(request, namespace, command->use);
+    nvme_namespace_put(request, namespace);
     return status;
 }
 

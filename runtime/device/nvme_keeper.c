@@ -119,7 +119,7 @@ static void flush_volumes(struct nvme_controller *controller)
         if (!namespace)
             continue;
         if (namespace->info.backend.write_cache)
-            block_volume_operate(controller->engine, namespace->volume, BACKEND_FLUSH, 0, 0, NULL, false);
+            block_volume_operate(namespace->volume, FUNCTION_HOST, BACKEND_FLUSH, 0, 0, NULL, false);
         pthread_mutex_lock(&subsystem->lock);
         namespace->users--;
         pthread_cond_broadcast(&subsystem->idle);

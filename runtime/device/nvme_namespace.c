@@ -63,6 +63,16 @@ static uint16_t check_use(struct nvme_request *request, const struct nvme_namesp
     return nvme_access_of(controller, namespace) & needed ? NVME_SUCCESS : NVME_RESERVATION_CONFLICT;
 }
 
+uint16_t nvme_refusal(struct nvme_request *request, const struct nvme_namespace *namespace)
+{
+    struct nvme_controller *controller = request->controller;
+    pthread_mutex_lock(&controller->subsystem->lock);
+    uint16_t status = nvme_namespace_is_attached(controller, namespace->id) ? nvme_path_status(controller, namespace)
+                                                                            : NVME_INVALID_FIELD;
+    pthread_mutex_unlock(&controller->subsystem->lock);
+    return status ? status : NVME_RESERVATION_CONFLICT;
+}
+
 uint16_t nvme_namespace_get(struct nvme_request *request, uint32_t nsid, enum nvme_use use,
                             struct nvme_namespace **found)
 {
@@ -79,38 +89,32 @@ uint16_t nvme_namespace_get(struct nvme_request *request, uint32_t nsid, enum nv
         status = check_use(request, namespace, use);
     if (!status) {
         namespace->users++;
-        namespace->readers[controller->id] += use == NVME_USE_READ;
-        namespace->writers[controller->id] += use == NVME_USE_WRITE;
         *found = namespace;
     }
     pthread_mutex_unlock(&subsystem->lock);
     return status;
 }
 
-void nvme_namespace_put(struct nvme_request *request, struct nvme_namespace *namespace, enum nvme_use use)
+void nvme_namespace_put(struct nvme_request *request, struct nvme_namespace *namespace)
 {
     struct nvme_controller *controller = request->controller;
     pthread_mutex_lock(&controller->subsystem->lock);
     namespace->users--;
-    namespace->readers[controller->id] -= use == NVME_USE_READ;
-    namespace->writers[controller->id] -= use == NVME_USE_WRITE;
     pthread_cond_broadcast(&controller->subsystem->idle);
     pthread_mutex_unlock(&controller->subsystem->lock);
 }
 
-/* With subsystem.lock held, which it releases meanwhile; the namespace stays, for it is in use. Commands of the card's
- * fast path are the engine's, which waits for them; raw ones are counted here. */
-static void push_access(struct nvme_subsystem *subsystem, struct nvme_namespace *namespace, unsigned id)
+/* With subsystem.lock held, which it releases meanwhile; the namespace stays, for it is in use. */
+static bool push_access(struct nvme_subsystem *subsystem, struct nvme_namespace *namespace, unsigned id)
 {
     struct nvme_controller *controller = subsystem->controllers[id];
     unsigned function = controller->function, access = nvme_access_of(controller, namespace);
     uint16_t why = nvme_path_status(controller, namespace);
     why = nvme_final_status(why ? why : NVME_RESERVATION_CONFLICT);
     pthread_mutex_unlock(&subsystem->lock);
-    block_volume_set_access(namespace->volume, function, access, why);
+    int result = block_volume_set_access(namespace->volume, function, access, why);
     pthread_mutex_lock(&subsystem->lock);
-    while ((!(access & VOLUME_WRITE) && namespace->writers[id]) || (!(access & VOLUME_READ) && namespace->readers[id]))
-        pthread_cond_wait(&subsystem->idle, &subsystem->lock);
+    return result == 0;
 }
 
 static bool fences(const struct nvme_subsystem *subsystem, const struct nvme_namespace *namespace, unsigned id)
@@ -119,8 +123,9 @@ static bool fences(const struct nvme_subsystem *subsystem, const struct nvme_nam
 }
 
 /* Those that lose come first: at no time may two write that exclude each other. */
-void nvme_access_update(struct nvme_subsystem *subsystem, uint32_t nsid)
+bool nvme_access_update(struct nvme_subsystem *subsystem, uint32_t nsid)
 {
+    bool over = true;
     pthread_mutex_lock(&subsystem->lock);
     struct nvme_namespace *namespace = nvme_namespace_find(subsystem, nsid);
     if (namespace) {
@@ -128,11 +133,12 @@ void nvme_access_update(struct nvme_subsystem *subsystem, uint32_t nsid)
         for (unsigned pass = 0; pass < 2; pass++)
             for (unsigned id = 0; id < NVME_CONTROLLERS_MAX; id++)
                 if (namespace->attached >> id & 1 && fences(subsystem, namespace, id) == (pass == 0))
-                    push_access(subsystem, namespace, id);
+                    over &= push_access(subsystem, namespace, id);
         namespace->users--;
         pthread_cond_broadcast(&subsystem->idle);
     }
     pthread_mutex_unlock(&subsystem->lock);
+    return over;
 }
 
 static struct command_entry describe(const struct nvme_controller *controller, uint32_t nsid,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The reservation commands (Base 7.2 to 7.5). The order in each: the state changes, so that nothing new begins that it
- * forbids; what was begun ends; the record is stored; others are told; only then the command completes.
+ * forbids; what was begun ends, or is set apart (block_volume_set_access); the record is stored; others are told; only
+ * then the command completes.
  */
 #include <errno.h>
 #include <string.h>
@@ -102,8 +103,10 @@ static uint16_t change(struct nvme_request *request, struct nvme_reservation *re
 static uint16_t take_effect(struct nvme_subsystem *subsystem, uint32_t nsid,
                             const struct nvme_reservation_outcome *outcome)
 {
-    nvme_access_update(subsystem, nsid);
+    bool over = nvme_access_update(subsystem, nsid);
     uint16_t status = nvme_reservation_store(subsystem, nsid);
+    if (!status && !over)
+        status = NVME_INTERNAL_ERROR;
     pthread_mutex_lock(&subsystem->lock);
     const struct nvme_namespace *namespace = nvme_namespace_find(subsystem, nsid);
     if (namespace)
@@ -173,7 +176,7 @@ uint16_t nvme_reserve(struct nvme_request *request)
         status = nvme_abandoned(request) ? NVME_ABORT_REQUESTED : reserve(request, namespace, &keys);
         pthread_mutex_unlock(&subsystem->reserving);
     }
-    nvme_namespace_put(request, namespace, NVME_USE_ADMIN);
+    nvme_namespace_put(request, namespace);
     return status;
 }
 
@@ -258,6 +261,6 @@ uint16_t nvme_reservation_report(struct nvme_request *request)
         memcpy(controller->data, report.bytes, bytes < report.used ? (size_t)bytes : report.used);
         status = nvme_to_guest(request, controller->data, (uint32_t)bytes);
     }
-    nvme_namespace_put(request, namespace, NVME_USE_ADMIN);
+    nvme_namespace_put(request, namespace);
     return status;
 }

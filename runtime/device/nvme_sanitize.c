@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sanitize (Base 5.24, 8.21): every namespace of the subsystem is erased, in the background, and nobody reads or writes
- * meanwhile. Block erase by the backends only: there is no key to destroy, and overwriting says nothing on flash.
+ * meanwhile. Block erase by the backends; crypto erase where all of them are encrypted; overwriting says nothing on
+ * flash.
  */
 #include <string.h>
 
@@ -9,6 +10,8 @@
 
 #define ACTION_EXIT   1u
 #define ACTION_BLOCK  2u
+#define ACTION_CRYPTO 4u
+#define ACTION(dword) ((dword) & 7u)
 #define ALLOW_EXIT    (1u << 3)            /* AUSE: after a failure the media may be used again */
 #define NO_DEALLOCATE (1u << 9)            /* inhibited by SANICAP */
 #define STEP_BYTES    (UINT64_C(64) << 20) /* one operation keeps others' waiting */
@@ -40,6 +43,18 @@ static uint16_t check_namespaces(const struct nvme_controller *controller)
     return NVME_SUCCESS;
 }
 
+bool nvme_sanitize_crypto(const struct nvme_subsystem *subsystem)
+{
+    unsigned count = 0;
+    for (uint32_t i = 0; i < NVME_NAMESPACES_MAX; i++) {
+        const struct nvme_namespace *namespace = subsystem->namespaces[i];
+        if (namespace && !namespace->info.backend.encrypted)
+            return false;
+        count += namespace != NULL;
+    }
+    return count != 0;
+}
+
 static uint64_t total_bytes(struct nvme_subsystem *subsystem)
 {
     uint64_t total = 0;
@@ -55,18 +70,21 @@ static bool erase_step(struct nvme_subsystem *subsystem, uint32_t nsid, uint64_t
 {
     struct nvme_namespace *namespace = nvme_namespace_find(subsystem, nsid);
     uint64_t bytes = namespace ? namespace->blocks << namespace->shift : 0;
+    bool crypto = ACTION(subsystem->sanitize.dword10) == ACTION_CRYPTO;
     if (offset >= bytes)
         return false;
-    uint64_t step = bytes - offset < STEP_BYTES ? bytes - offset : STEP_BYTES;
+    uint64_t step = crypto || bytes - offset < STEP_BYTES ? bytes - offset : STEP_BYTES;
     namespace->users++;
     pthread_mutex_unlock(&subsystem->lock);
-    int result = block_volume_operate(subsystem->engine, namespace->volume, BACKEND_ERASE, offset, step, NULL, true);
+    int result = crypto
+                     ? block_volume_destroy_key(namespace->volume, FUNCTION_HOST, NULL)
+                     : block_volume_operate(namespace->volume, FUNCTION_HOST, BACKEND_ERASE, offset, step, NULL, true);
     pthread_mutex_lock(&subsystem->lock);
     namespace->users--;
     pthread_cond_broadcast(&subsystem->idle);
     subsystem->sanitize.done += step;
     *failed = result != 0;
-    return result == 0;
+    return result == 0 && !crypto;
 }
 
 static void update_access(struct nvme_subsystem *subsystem)
@@ -106,6 +124,8 @@ static uint16_t begin(struct nvme_request *request)
     pthread_mutex_lock(&subsystem->lock);
     uint16_t status = subsystem->sanitize.state == NVME_SANITIZE_RUNNING ? NVME_SANITIZE_IN_PROGRESS
                                                                          : check_namespaces(request->controller);
+    if (!status && ACTION(request->command.dword10) == ACTION_CRYPTO && !nvme_sanitize_crypto(subsystem))
+        status = nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION(40, 0));
     if (!status) {
         subsystem->sanitize.state = NVME_SANITIZE_RUNNING;
         subsystem->sanitize.log = LOG_RUNNING;
@@ -150,8 +170,8 @@ static uint16_t leave_failure(struct nvme_subsystem *subsystem)
 uint16_t nvme_sanitize(struct nvme_request *request)
 {
     struct nvme_subsystem *subsystem = request->controller->subsystem;
-    uint32_t dword10 = request->command.dword10, action = dword10 & 7;
-    if (action != ACTION_EXIT && action != ACTION_BLOCK)
+    uint32_t dword10 = request->command.dword10, action = ACTION(dword10);
+    if (action != ACTION_EXIT && action != ACTION_BLOCK && action != ACTION_CRYPTO)
         return nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION(40, 0));
     if (dword10 & NO_DEALLOCATE)
         return nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION(41, 1));

@@ -214,7 +214,8 @@ int nvme_attach(struct nvme_controller *controller, uint32_t nsid, struct cipu_e
                   : 0;
 }
 
-/* The card forgets it before the volume does: what it still sends is refused by the engine. */
+/* The card forgets it before the volume does: what it still sends is refused by the engine, as is what the worker is
+ * at. */
 int nvme_detach(struct nvme_controller *controller, uint32_t nsid)
 {
     struct nvme_subsystem *subsystem = controller->subsystem;
@@ -226,8 +227,6 @@ int nvme_detach(struct nvme_controller *controller, uint32_t nsid)
     }
     controller->attached &= ~(UINT64_C(1) << (nsid - 1));
     nvme_card_namespace_set(controller, nsid);
-    while (namespace->readers[controller->id] || namespace->writers[controller->id])
-        pthread_cond_wait(&subsystem->idle, &subsystem->lock);
     namespace->attached &= ~(UINT64_C(1) << controller->id);
     controller->features.reservation_mask[nsid - 1] = 0;
     nvme_event_namespace(controller, nsid);

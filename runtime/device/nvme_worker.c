@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The worker: executes raw commands one after the other and may block. A reset takes the command that it executes away
- * from it: the tag is completed in its place, and whatever the worker does for it afterwards touches no guest.
+ * from it: the tag is completed in its place, its operation is left to its disk, and whatever the worker does for it
+ * afterwards touches no guest.
  */
 #include <errno.h>
 #include <string.h>
@@ -78,8 +79,11 @@ static void end_all(struct nvme_controller *controller, struct nvme_pending *tak
     }
 }
 
+/* A disk that hangs does not keep the command that is taken away. */
 void nvme_accept(struct nvme_controller *controller, bool accept)
 {
+    if (accept)
+        block_operations_cancel(controller->engine, controller->function, false);
     pthread_mutex_lock(&controller->move_lock);
     pthread_mutex_lock(&controller->command_lock);
     controller->accepting = accept;
@@ -96,6 +100,8 @@ void nvme_accept(struct nvme_controller *controller, bool accept)
     }
     end_all(controller, taken, NVME_ABORT_SQ_DELETED, true);
     pthread_mutex_unlock(&controller->move_lock);
+    if (!accept)
+        block_operations_cancel(controller->engine, controller->function, true);
 }
 
 void nvme_close_queue(struct nvme_controller *controller, unsigned queue, bool closing)

@@ -42,7 +42,7 @@ static uint8_t read_sectors(struct blk_request *request, uint64_t sector, uint32
         return BLK_S_IOERR;
     for (uint32_t done = 0; done < bytes;) {
         uint32_t step = bytes - done < BLOCK_DATA_MAX ? bytes - done : BLOCK_DATA_MAX;
-        int result = block_volume_operate(blk->engine, blk->volume, BACKEND_READ, sector * BLK_SECTOR_BYTES + done,
+        int result = block_volume_operate(blk->volume, blk->function, BACKEND_READ, sector * BLK_SECTOR_BYTES + done,
                                           step, blk->buffer, false);
         if (!result)
             result = request->write(request, blk->buffer, done, step);
@@ -63,7 +63,7 @@ static uint8_t write_sectors(struct blk_request *request, uint64_t sector)
         uint32_t step = bytes - done < BLOCK_DATA_MAX ? bytes - done : BLOCK_DATA_MAX;
         int result = request->read(request, blk->buffer, BLK_HEADER_BYTES + done, step);
         if (!result)
-            result = block_volume_operate(blk->engine, blk->volume, BACKEND_WRITE, sector * BLK_SECTOR_BYTES + done,
+            result = block_volume_operate(blk->volume, blk->function, BACKEND_WRITE, sector * BLK_SECTOR_BYTES + done,
                                           step, blk->buffer, is_durable(blk));
         if (result)
             return BLK_S_IOERR;
@@ -109,7 +109,7 @@ static uint8_t clear_ranges(struct blk_request *request, bool zeroes)
     int result = 0;
     for (uint32_t i = 0; i < count && !result; i++)
         if (ranges[i].sectors)
-            result = block_volume_operate(blk->engine, blk->volume, zeroes ? BACKEND_WRITE_ZEROES : BACKEND_DISCARD,
+            result = block_volume_operate(blk->volume, blk->function, zeroes ? BACKEND_WRITE_ZEROES : BACKEND_DISCARD,
                                           ranges[i].sector * BLK_SECTOR_BYTES,
                                           (uint64_t)ranges[i].sectors * BLK_SECTOR_BYTES, NULL, is_durable(blk));
     return status_of(result);
@@ -128,7 +128,7 @@ uint8_t blk_execute(struct blk_request *request, uint32_t *written)
     case BLK_T_OUT:
         return write_sectors(request, header.sector);
     case BLK_T_FLUSH:
-        return status_of(block_volume_operate(blk->engine, blk->volume, BACKEND_FLUSH, 0, 0, NULL, false));
+        return status_of(block_volume_operate(blk->volume, blk->function, BACKEND_FLUSH, 0, 0, NULL, false));
     case BLK_T_GET_ID:
         return get_id(request, written);
     case BLK_T_DISCARD:

@@ -76,6 +76,7 @@ static json_t *describe(const struct volume_record *record)
     json_t *object = schema_encode(&volume_schema, &info.settings);
     json_object_del(object, "create");
     json_object_set_new(object, "uuid", describe_uuid(info.settings.uuid));
+    json_object_set_new(object, "encrypted", json_boolean(info.backend.encrypted));
     json_object_set_new(object, "attachments", json_integer(info.attachments));
     json_object_set_new(object, "origin", json_string(origin_name(record->origin)));
     return object;
@@ -102,7 +103,7 @@ static int close_volume(struct rpc_call *call, char backend[VOLUME_BACKEND_BYTES
     if (record->pool)
         return cipu_fail(&call->error, -EPERM, "volume %s was made by a guest: it can only be deleted with destroy",
                          selector->name);
-    if (selector->destroy && strncmp(backend, "disk:", 5) != 0)
+    if (selector->destroy && strncmp(backend_uri_innermost(backend), "disk:", 5) != 0)
         return cipu_fail(&call->error, -EINVAL, "volume %s lies on no disk: there is nothing to destroy",
                          selector->name);
     return daemon_volume_remove(daemon, selector->name, &call->error);
@@ -129,7 +130,8 @@ int rpc_volume_delete(struct rpc_call *call)
     int result = close_volume(call, backend);
     daemon_volumes_unlock(daemon);
     if (result == 0 && selector->destroy)
-        result = disk_volume_delete(block_engine_disks(daemon->block), backend + 5, &call->error);
+        result =
+            disk_volume_delete(block_engine_disks(daemon->block), backend_uri_innermost(backend) + 5, &call->error);
     return result;
 }
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # The card is the tests' own: they need none of the driver but its errors.
-FAKE_CARD := tests/runtime/block/fake_card.c driver/error.c
-$(eval $(call test,test-block-engine,tests/runtime/block/test_engine.c $(FAKE_CARD),cipu-block,-luring))
-$(eval $(call serial_test,test-block-backends,tests/runtime/block/test_backends.c driver/error.c,cipu-block,-luring))
-$(eval $(call serial_test,test-block-disk-crash,tests/runtime/block/test_disk_crash.c tests/runtime/block/disk_image.c driver/error.c,cipu-block,-luring))
-$(eval $(call fuzz,fuzz_disk,tests/fuzz/fuzz_disk.c tests/runtime/block/disk_image.c driver/error.c,cipu-block,-luring))
+FAKE_CARD := tests/runtime/block/fake_card.c tests/runtime/block/engine_fixture.c driver/error.c
+$(eval $(call test,test-block-engine,tests/runtime/block/test_engine.c $(FAKE_CARD),cipu-block,-luring -lcrypto))
+$(eval $(call test,test-block-stalls,tests/runtime/block/test_stalls.c $(FAKE_CARD),cipu-block,-luring -lcrypto))
+$(eval $(call serial_test,test-block-backends,tests/runtime/block/test_backends.c driver/error.c,cipu-block,-luring -lcrypto))
+$(eval $(call serial_test,test-block-disk-crash,tests/runtime/block/test_disk_crash.c tests/runtime/block/disk_image.c driver/error.c,cipu-block,-luring -lcrypto))
+$(eval $(call serial_test,test-block-crypt,tests/runtime/block/test_crypt.c tests/runtime/block/crypt_oracle.c \
+    tests/runtime/block/disk_image.c driver/error.c,cipu-block,-luring -lcrypto))
+$(eval $(call fuzz,fuzz_disk,tests/fuzz/fuzz_disk.c tests/runtime/block/disk_image.c driver/error.c,cipu-block,-luring -lcrypto))

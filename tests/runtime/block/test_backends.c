@@ -30,6 +30,7 @@ struct piece {
     struct backend_request request;
     bool busy;
     uint8_t *buffer;
+    uint8_t written[PIECE_BYTES]; /* the buffer before; afterwards it is the backend's business */
     uint8_t model[PIECE_BYTES];
 };
 
@@ -77,6 +78,7 @@ static void begin(struct run *run, unsigned i)
         uint64_t word = run->random * (k + 1);
         memcpy(piece->buffer + k, &word, 8);
     }
+    memcpy(piece->written, piece->buffer, length);
     piece->busy = true;
     run->begun++;
     run->backend->ops->submit(run->backend, &piece->request);
@@ -93,7 +95,7 @@ static void end(struct run *run, struct piece *piece)
         assert_memory_equal(piece->buffer, model, request->length);
         break;
     case BACKEND_WRITE:
-        memcpy(model, piece->buffer, request->length);
+        memcpy(model, piece->written, request->length);
         break;
     case BACKEND_DISCARD:
         memset(model, 0, request->length);
@@ -114,6 +116,14 @@ static void poll_once(struct block_backend *backend)
         return;
     struct pollfd event = {backend->ops->fd(backend), POLLIN, 0};
     assert_int_equal(poll(&event, 1, 10000), 1); /* its descriptor says when there is more */
+}
+
+static bool any_busy(const struct run *run)
+{
+    for (unsigned i = 0; i < PIECES; i++)
+        if (run->pieces[i].busy)
+            return true;
+    return false;
 }
 
 static void random_operations(struct block_backend *backend, bool use_buffers, unsigned count)
@@ -137,7 +147,7 @@ static void random_operations(struct block_backend *backend, bool use_buffers, u
             if (!run.pieces[i].busy && !run.pieces[i].request.operation)
                 begin(&run, i);
         }
-        if (run.begun > run.ended)
+        if (any_busy(&run))
             poll_once(backend);
         for (unsigned i = 0; i < PIECES; i++)
             if (!run.pieces[i].busy && run.pieces[i].request.operation)
@@ -207,6 +217,37 @@ static void test_files(void **state)
         backend->ops->close(backend);
         unlink(path);
     }
+}
+
+static struct disk_set *make_disk(const char *folder, char path[128]);
+
+/* In front of memory, of files with direct access and without, and of a disk. */
+static void test_encrypted(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {"/dev/shm", "build"};
+    char path[128], uri[160], whole[320], key[64], disk[128];
+    snprintf(key, sizeof key, "/dev/shm/cipu-test-backend-key-%d", getpid());
+    int fd = open(key, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_int_equal(write(fd, "0123456789abcdef0123456789abcdef", 32), 32);
+    close(fd);
+    struct disk_set *set = make_disk("build", disk);
+    for (unsigned i = 0; i < 4; i++) {
+        struct backend_options options = {.bytes = BYTES, .create = true, .disks = set};
+        struct block_backend *backend;
+        struct cipu_error error;
+        file_uri(folders[i % 2], path, uri);
+        snprintf(whole, sizeof whole, "crypt:%s,%s", key, i < 2 ? uri : i == 2 ? "memory:" : "disk:d/secret");
+        if (backend_open(whole, &options, &backend, &error))
+            fail_msg("%s", error.text);
+        assert_int_equal(disk_number(backend), i == 3);
+        random_operations(backend, true, 3000);
+        backend->ops->close(backend);
+        unlink(path);
+    }
+    disk_set_destroy(set);
+    unlink(disk);
+    unlink(key);
 }
 
 /* What was closed is there again. */
@@ -589,6 +630,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_encrypted),
         cmocka_unit_test(test_file_again),
         cmocka_unit_test(test_file_refusals),
         cmocka_unit_test(test_faults),

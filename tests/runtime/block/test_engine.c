@@ -1,136 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The block engine against a model: what guests read is what they wrote, and each wrong command has its own status. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include "hls/include/nvme.h"
 #include "runtime/block/disk.h"
-#include "runtime/block/volume.h"
-#include "tests/runtime/block/fake_card.h"
+#include "tests/runtime/block/engine_fixture.h"
 
-#define FUNCTION 5
-#define MEGABYTE (1u << 20)
-#define DNR      NVME_DO_NOT_RETRY
-
-struct fixture {
-    struct cipu_host *host;
-    struct block_engine *engine;
-    struct block_volume *volume;
-    uint32_t number;
-    unsigned queue; /* the first of two */
-    struct block_raw raw;
-    _Atomic unsigned raws;
-    char path[64];
-};
-
-static void take_raw(void *device, const struct block_raw *raw)
-{
-    struct fixture *fixture = device;
-    fixture->raw = *raw;
-    fixture->raws++;
-}
-
-static const struct block_device_ops device_ops = {take_raw};
-
-static struct fixture *open_on(struct cipu_host *host, const char *backend, uint64_t bytes, uint32_t block_bytes,
-                               bool read_only)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    struct cipu_error error = {""};
-    struct volume_settings settings = {
-        .name = "v", .bytes = bytes, .block_bytes = block_bytes, .create = true, .read_only = read_only};
-    struct volume_info info;
-    snprintf(settings.backend, sizeof settings.backend, "%s", backend);
-    fixture->host = host;
-    assert_int_equal(block_engine_open((struct cipu_card *)fixture->host, fixture->host, &fixture->engine, &error), 0);
-    int result = block_volume_open(fixture->engine, &settings, &fixture->volume, &error);
-    if (result)
-        fail_msg("%s", error.text);
-    block_volume_info(fixture->volume, &info);
-    fixture->number = info.number;
-    assert_int_equal(block_volume_attach(fixture->volume, FUNCTION, &error), 0);
-    int queue = block_queues_alloc(fixture->engine, FUNCTION, 2, &device_ops, fixture);
-    assert_true(queue >= 0);
-    fixture->queue = (unsigned)queue;
-    return fixture;
-}
-
-static struct fixture *open_volume(const char *backend, uint64_t bytes, uint32_t block_bytes, bool read_only)
-{
-    return open_on(fake_open(false), backend, bytes, block_bytes, read_only);
-}
-
-/* A file of this test's process, with the backend's URI. */
-static struct fixture *open_file_on(struct cipu_host *host, const char *before, uint64_t bytes)
-{
-    char path[64], uri[160];
-    snprintf(path, sizeof path, "/dev/shm/cipu-test-engine-%d", getpid());
-    unlink(path);
-    snprintf(uri, sizeof uri, "%sfile:%s", before, path);
-    struct fixture *fixture = open_on(host, uri, bytes, 0, false);
-    snprintf(fixture->path, sizeof fixture->path, "%s", path);
-    return fixture;
-}
-
-static struct fixture *open_file_volume(const char *before, uint64_t bytes)
-{
-    return open_file_on(fake_open(false), before, bytes);
-}
-
-static void close_volume(struct fixture *fixture)
-{
-    assert_int_equal(block_volume_close(fixture->volume), -EBUSY);
-    block_volume_detach(fixture->volume, FUNCTION);
-    assert_int_equal(block_volume_close(fixture->volume), 0);
-    block_queues_free(fixture->engine, fixture->queue, 2);
-    assert_int_equal(block_engine_unexpected(fixture->engine), 0);
-    block_engine_close(fixture->engine);
-    if (fixture->path[0])
-        unlink(fixture->path);
-    fake_close(fixture->host);
-    free(fixture);
-}
-
-static uint16_t tag_at(const struct fixture *fixture, unsigned slot)
-{
-    return (uint16_t)(fixture->queue * BLOCK_SLOTS + slot);
-}
-
-static struct block_command command_at(const struct fixture *fixture, unsigned slot, uint8_t opcode, uint64_t offset,
-                                       uint32_t length)
-{
-    return (struct block_command){
-        .opcode = opcode,
-        .tag = tag_at(fixture, slot),
-        .function = FUNCTION,
-        .volume = fixture->number,
-        .offset = offset,
-        .length = length,
-        .identifier = (uint16_t)(1000 + slot),
-    };
-}
-
-/* Gives a command and waits for its status. */
-static uint16_t run(struct fixture *fixture, struct block_command command, void *guest)
-{
-    fake_command(fixture->host, command, guest);
-    return fake_wait(fixture->host, command.tag);
-}
-
-static uint16_t run_at(struct fixture *fixture, uint8_t opcode, uint64_t offset, uint32_t length, void *guest)
-{
-    return run(fixture, command_at(fixture, 0, opcode, offset, length), guest);
-}
+#define DNR NVME_DO_NOT_RETRY
 
 /* ---- random traffic ---- */
 
@@ -264,7 +143,7 @@ static void test_attended(void **state)
         uint8_t guest[512];
         usleep(5000);
         assert_int_equal(run_at(fixture, BLOCK_READ, 0, 512, guest), 0);
-        assert_int_equal(block_volume_operate(fixture->engine, fixture->volume, BACKEND_READ, 0, 512, guest, false), 0);
+        assert_int_equal(block_volume_operate(fixture->volume, FUNCTION_HOST, BACKEND_READ, 0, 512, guest, false), 0);
     }
     assert_true(fixture->host->sleeps >= 30);
     unsigned sleeps = fixture->host->sleeps;
@@ -324,12 +203,62 @@ static void test_disk(void **state)
     assert_int_equal(block_volume_erase(fixture->volume, &error), 0);
     uint8_t data[4096];
     for (uint64_t at = 0; at < VOLUME_SIZE; at += 64 * sizeof data) {
-        assert_int_equal(block_volume_operate(fixture->engine, fixture->volume, BACKEND_READ, at, 4096, data, false),
-                         0);
+        assert_int_equal(block_volume_operate(fixture->volume, FUNCTION_HOST, BACKEND_READ, at, 4096, data, false), 0);
         assert_true(data[0] == 0 && memcmp(data, data + 1, sizeof data - 1) == 0);
     }
     assert_int_equal(block_volume_attach(fixture->volume, FUNCTION, &error), 0);
     unlink(disk.path);
+    close_volume(fixture);
+}
+
+/* An encrypted volume, whose key is destroyed while it is in use; not while its backend hangs. */
+static void test_encrypted(void **state)
+{
+    (void)state;
+    char key[64], before[128];
+    uint8_t guest[4096], back[4096];
+    struct cipu_error error = {""};
+    struct volume_info info;
+    snprintf(key, sizeof key, "/dev/shm/cipu-test-engine-key-%d", getpid());
+    int fd = open(key, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_int_equal(write(fd, "0123456789abcdef0123456789abcdef", 32), 32);
+    close(fd);
+    snprintf(before, sizeof before, "crypt:%s,fault:,", key);
+    struct fixture *fixture = open_file_volume(before, VOLUME_SIZE);
+    struct cipu_host *host = fixture->host;
+    block_volume_info(fixture->volume, &info);
+    assert_true(info.backend.encrypted);
+    traffic(fixture, 5000);
+    check_counters(fixture, 5000);
+    memset(guest, 5, sizeof guest);
+    assert_int_equal(run_at(fixture, BLOCK_WRITE, 0, 4096, guest), 0);
+    assert_int_equal(block_volume_set_faults(fixture->volume, "write-stall=65536-131072", NULL), 0);
+    fake_command(host, command_at(fixture, 1, BLOCK_WRITE, 4096, 4096), guest);
+    fake_run(host, 20);
+    assert_int_equal(block_volume_destroy_key(fixture->volume, FUNCTION, &error), -EBUSY);
+    assert_non_null(strstr(error.text, "does not end"));
+    assert_int_equal(block_volume_set_faults(fixture->volume, "", NULL), 0);
+    assert_int_equal(fake_wait(host, tag_at(fixture, 1)), 0);
+    assert_int_equal(run_at(fixture, BLOCK_READ, 0, 4096, back), 0);
+    assert_memory_equal(guest, back, 4096);
+    assert_int_equal(block_volume_set_access(fixture->volume, FUNCTION, VOLUME_READ, 0x083), 0);
+    assert_int_equal(block_volume_destroy_key(fixture->volume, FUNCTION, &error), -EACCES);
+    assert_int_equal(run_at(fixture, BLOCK_READ, 0, 4096, back), 0);
+    assert_memory_equal(guest, back, 4096);
+    assert_int_equal(block_volume_set_access(fixture->volume, FUNCTION, VOLUME_READ | VOLUME_WRITE, 0), 0);
+    assert_int_equal(block_volume_destroy_key(fixture->volume, FUNCTION, &error), 0);
+    assert_int_equal(run_at(fixture, BLOCK_READ, 0, 4096, back), 0);
+    assert_memory_not_equal(guest, back, 512);
+    assert_int_equal(run_at(fixture, BLOCK_WRITE, 0, 4096, guest), 0);
+    block_volume_detach(fixture->volume, FUNCTION);
+    assert_int_equal(block_volume_erase(fixture->volume, &error), 0);
+    assert_int_equal(block_volume_attach(fixture->volume, FUNCTION, &error), 0);
+    assert_int_equal(run_at(fixture, BLOCK_READ, 0, 4096, back), 0);
+    assert_memory_not_equal(guest, back, 512);
+    close_volume(fixture);
+    unlink(key);
+    fixture = open_volume("memory:", MEGABYTE, 0, false);
+    assert_int_equal(block_volume_destroy_key(fixture->volume, FUNCTION_HOST, &error), -EOPNOTSUPP);
     close_volume(fixture);
 }
 
@@ -399,7 +328,7 @@ static void test_read_only(void **state)
     assert_int_equal(run_at(fixture, BLOCK_WRITE_ZEROES, 0, 4096, guest), 0x182 | DNR);
     assert_int_equal(run_at(fixture, BLOCK_READ, 0, 512, guest), NVME_INVALID_FIELD | DNR);
     assert_int_equal(run_at(fixture, BLOCK_READ, 0, 4096, guest), 0);
-    assert_int_equal(block_volume_operate(fixture->engine, fixture->volume, BACKEND_DISCARD, 0, 4096, NULL, false),
+    assert_int_equal(block_volume_operate(fixture->volume, FUNCTION_HOST, BACKEND_DISCARD, 0, 4096, NULL, false),
                      -EROFS);
     close_volume(fixture);
 }
@@ -433,11 +362,11 @@ static void test_buffers_run_out(void **state)
     host->hold_moves = true;
     for (unsigned i = 0; i < 100; i++)
         fake_command(host, command_at(fixture, i, i % 2 ? BLOCK_WRITE : BLOCK_READ, 0, MEGABYTE), guest);
-    for (unsigned i = 0; i < 1000 && host->held < 24; i++)
+    for (unsigned i = 0; i < 1000 && host->held < 9; i++)
         fake_run(host, 10);
     fake_run(host, 20);
     assert_int_equal(host->busy, 100);
-    assert_int_equal(host->held, 24);
+    assert_int_equal(host->held, 9);
     host->hold_moves = false;
     for (unsigned i = 0; i < 100; i++)
         assert_int_equal(fake_wait(host, tag_at(fixture, i)), 0);
@@ -464,16 +393,16 @@ static void test_drain(void **state)
     struct cipu_host *host = fixture->host;
     uint8_t *guest = calloc(1, MEGABYTE);
     host->hold_moves = true;
-    for (unsigned i = 0; i < 40; i++) /* of which 24 have a buffer, and those writes are in the card's hands */
+    for (unsigned i = 0; i < 40; i++) /* of which 9 have a buffer, and those writes are in the card's hands */
         fake_command(host, command_at(fixture, i, i % 2 ? BLOCK_WRITE : BLOCK_READ, 0, MEGABYTE), guest);
-    for (unsigned i = 0; i < 1000 && host->held < 12; i++)
+    for (unsigned i = 0; i < 1000 && host->held < 4; i++)
         fake_run(host, 10);
     fake_run(host, 20);
     assert_int_equal(block_queue_drain(fixture->engine, fixture->queue, NVME_ABORT_SQ_DELETED, false), 0);
     host->hold_moves = false;
     for (unsigned i = 0; i < 40; i++) {
         uint16_t status = fake_wait(host, tag_at(fixture, i));
-        assert_int_equal(status, i % 2 == 0 && i < 24 ? 0 : NVME_ABORT_SQ_DELETED);
+        assert_int_equal(status, i % 2 == 0 && i < 9 ? 0 : NVME_ABORT_SQ_DELETED);
     }
     assert_int_equal(run_at(fixture, BLOCK_WRITE, 0, 512, guest), 0);
     free(guest);
@@ -675,12 +604,12 @@ static void *serve_raw(void *context)
     for (unsigned i = 0; i < sizeof data; i++)
         data[i] ^= 0xff;
     assert_int_equal(block_raw_to_guest(fixture->engine, tag, data, 100, sizeof data, &status), 0);
-    assert_int_equal(block_volume_operate(fixture->engine, fixture->volume, BACKEND_WRITE, 0, 8192, data, true), 0);
+    assert_int_equal(block_volume_operate(fixture->volume, FUNCTION_HOST, BACKEND_WRITE, 0, 8192, data, true), 0);
     memset(data, 0, sizeof data);
-    assert_int_equal(block_volume_operate(fixture->engine, fixture->volume, BACKEND_READ, 512, 4096, data, false), 0);
+    assert_int_equal(block_volume_operate(fixture->volume, FUNCTION_HOST, BACKEND_READ, 512, 4096, data, false), 0);
     assert_int_equal(data[0], 0x5a ^ 0xff);
-    assert_int_equal(block_volume_operate(fixture->engine, fixture->volume, BACKEND_DISCARD, 0, 8192, NULL, false), 0);
-    assert_int_equal(block_volume_operate(fixture->engine, fixture->volume, BACKEND_READ, MEGABYTE, 512, data, false),
+    assert_int_equal(block_volume_operate(fixture->volume, FUNCTION_HOST, BACKEND_DISCARD, 0, 8192, NULL, false), 0);
+    assert_int_equal(block_volume_operate(fixture->volume, FUNCTION_HOST, BACKEND_READ, MEGABYTE, 512, data, false),
                      -EINVAL);
     block_raw_complete(fixture->engine, tag, 0x33, 0x123456789u, 77, false);
     return NULL;
@@ -777,29 +706,18 @@ static void test_queues(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_file),
-        cmocka_unit_test(test_attended),
-        cmocka_unit_test(test_disk),
-        cmocka_unit_test(test_bounced_memory),
-        cmocka_unit_test(test_null),
-        cmocka_unit_test(test_statuses),
-        cmocka_unit_test(test_unexpected),
-        cmocka_unit_test(test_read_only),
-        cmocka_unit_test(test_failed_move),
-        cmocka_unit_test(test_buffers_run_out),
-        cmocka_unit_test(test_answers_wait),
-        cmocka_unit_test(test_drain),
-        cmocka_unit_test(test_drain_stalled),
-        cmocka_unit_test(test_abort),
-        cmocka_unit_test(test_abort_stalled),
-        cmocka_unit_test(test_fence),
-        cmocka_unit_test(test_resize),
-        cmocka_unit_test(test_resize_under_load),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_raw),
-        cmocka_unit_test(test_raw_timeout),
-        cmocka_unit_test(test_raw_failed_move),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_attended),      cmocka_unit_test(test_disk),
+        cmocka_unit_test(test_encrypted),     cmocka_unit_test(test_bounced_memory),
+        cmocka_unit_test(test_null),          cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_unexpected),    cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_failed_move),   cmocka_unit_test(test_buffers_run_out),
+        cmocka_unit_test(test_answers_wait),  cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_stalled), cmocka_unit_test(test_abort),
+        cmocka_unit_test(test_abort_stalled), cmocka_unit_test(test_fence),
+        cmocka_unit_test(test_resize),        cmocka_unit_test(test_resize_under_load),
+        cmocka_unit_test(test_limits),        cmocka_unit_test(test_raw),
+        cmocka_unit_test(test_raw_timeout),   cmocka_unit_test(test_raw_failed_move),
         cmocka_unit_test(test_queues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

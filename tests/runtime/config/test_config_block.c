@@ -31,8 +31,16 @@ static const struct broken broken_files[] = {
     {"no size behind faults", CARD "volumes:\n- {name: a, backend: 'fault:read-error,null:'}\n",
      "f:3: volumes[0].size: found nothing, expected a size: null: has none of its own\n"},
     {"unknown backend", CARD "volumes:\n- {name: a, backend: '/dev/sda'}\n",
-     "f:3: volumes[0].backend: found /dev/sda, expected null:, memory:, file:PATH, disk:NAME/VOLUME or "
-     "fault:RULES,BACKEND\n"},
+     "f:3: volumes[0].backend: found /dev/sda, expected null:, memory:, file:PATH, disk:NAME/VOLUME, "
+     "crypt:KEYFILE,BACKEND or fault:RULES,BACKEND\n"},
+    {"a key file anywhere", CARD "volumes:\n- {name: a, backend: 'fault:,crypt:key,memory:', size: 1MiB}\n",
+     "f:3: volumes[0].backend: found crypt:key,memory:, expected an absolute path of a key file\n"},
+    {"encryption of nothing", CARD "volumes:\n- {name: a, backend: 'crypt:/key', size: 1MiB}\n",
+     "f:3: volumes[0].backend: found crypt:/key, expected null:, memory:, file:PATH, disk:NAME/VOLUME, "
+     "crypt:KEYFILE,BACKEND or fault:RULES,BACKEND\n"},
+    {"the same bytes, once encrypted",
+     CARD "volumes:\n- {name: a, backend: 'file:/x'}\n- {name: b, backend: 'crypt:/k,file:/x'}\n",
+     "f:4: volumes[1].backend: found crypt:/k,file:/x a second time, expected it once (the first is in line 3)\n"},
     {"block size", CARD "volumes:\n- {name: a, backend: 'memory:', size: 1MiB, block-size: 1024}\n",
      "f:3: volumes[0].block-size: found 1024, expected 512 or 4096\n"},
     {"unknown disk", CARD "volumes:\n- {name: a, backend: 'disk:d/a', size: 1MiB}\n",

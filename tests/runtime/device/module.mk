@@ -11,5 +11,5 @@ $(eval $(call serial_test,test-nvme-reservation,tests/runtime/device/test_nvme_r
 # virtio-blk in front of the real block engine; the card is a few hundred lines of C in place of driver/'s.
 BLK_TEST_SOURCES := tests/runtime/device/block_card.c driver/error.c driver/memory_fd.c driver/signaller.c
 BLK_TEST_LIBS := cipu-test-peers cipu-frontend cipu-device cipu-block
-BLK_TEST_LDLIBS := -ljansson -luring
+BLK_TEST_LDLIBS := -ljansson -luring -lcrypto
 $(eval $(call test,test-virtio-blk,tests/runtime/device/test_virtio_blk.c $(BLK_TEST_SOURCES),$(BLK_TEST_LIBS),$(BLK_TEST_LDLIBS)))

@@ -141,14 +141,41 @@ void block_raw_complete(struct block_engine *engine, uint16_t tag, uint16_t stat
 
 /* ---- volumes ---- */
 
-int block_volume_operate(struct block_engine *engine, struct block_volume *volume, uint8_t operation, uint64_t offset,
-                         uint64_t length, void *buffer, bool durable)
+static bool cancelled[CARD_FUNCTIONS];
+
+void block_operations_cancel(struct block_engine *engine, unsigned function, bool cancel)
 {
     (void)engine;
+    pthread_mutex_lock(&lock);
+    cancelled[function] = cancel;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+static int begin(struct block_volume *volume, unsigned function, unsigned needed)
+{
+    if (cancelled[function])
+        return -ECANCELED;
+    if (function != FUNCTION_HOST && !(volume->access[function] & needed))
+        return -EACCES;
+    volume->under_way[function] += needed == VOLUME_WRITE;
+    while (volume->stalled && !cancelled[function])
+        pthread_cond_wait(&changed, &lock);
+    volume->under_way[function] -= needed == VOLUME_WRITE;
+    pthread_cond_broadcast(&changed);
+    return cancelled[function] ? -ECANCELED : 0;
+}
+
+int block_volume_operate(struct block_volume *volume, unsigned function, uint8_t operation, uint64_t offset,
+                         uint64_t length, void *buffer, bool durable)
+{
     (void)durable;
     pthread_mutex_lock(&lock);
-    while (volume->stalled)
-        pthread_cond_wait(&changed, &lock);
+    int begun = begin(volume, function, operation == BACKEND_READ ? VOLUME_READ : VOLUME_WRITE);
+    if (begun) {
+        pthread_mutex_unlock(&lock);
+        return begun;
+    }
     volume->operations[operation]++;
     volume->last_offset = offset;
     volume->last_length = length;
@@ -165,6 +192,19 @@ int block_volume_operate(struct block_engine *engine, struct block_volume *volum
         memset(volume->bytes + offset, 0, length);
     pthread_mutex_unlock(&lock);
     return result;
+}
+
+int block_volume_destroy_key(struct block_volume *volume, unsigned function, struct cipu_error *error)
+{
+    assert_true(volume->info.backend.encrypted);
+    pthread_mutex_lock(&lock);
+    int result = function == FUNCTION_HOST || volume->access[function] & VOLUME_WRITE ? volume->fail : -EACCES;
+    if (!result) {
+        volume->keys++;
+        memset(volume->bytes, 0x5a, volume->capacity);
+    }
+    pthread_mutex_unlock(&lock);
+    return result ? cipu_fail(error, result, "the bench says so") : 0;
 }
 
 void block_volume_info(const struct block_volume *volume, struct volume_info *info)
@@ -187,13 +227,17 @@ void block_volume_detach(struct block_volume *volume, unsigned function)
     volume->attached[function / 32] &= ~(1u << function % 32);
 }
 
-void block_volume_set_access(struct block_volume *volume, unsigned function, unsigned access, uint16_t status)
+int block_volume_set_access(struct block_volume *volume, unsigned function, unsigned access, uint16_t status)
 {
     pthread_mutex_lock(&lock);
     volume->access[function] = access;
     volume->refusal[function] = status;
     volume->overlaps += volume->exclusive && volume->access[3] & volume->access[4] & VOLUME_WRITE;
+    while (!(access & VOLUME_WRITE) && volume->under_way[function])
+        pthread_cond_wait(&changed, &lock);
+    int result = volume->access_fails;
     pthread_mutex_unlock(&lock);
+    return result;
 }
 
 void block_volume_listen(struct block_volume *volume, struct volume_listener *listener)

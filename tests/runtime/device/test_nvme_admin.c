@@ -605,6 +605,81 @@ static void test_sanitize(void **state)
     assert_int_equal(bench->volumes[0].operations[BACKEND_ERASE], 1);
 }
 
+/* Volumes with keys: before the namespaces are made of them. */
+static int encrypted_setup(void **state)
+{
+    int result = bench_setup(state);
+    struct bench *bench = *state;
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned k = 0; k < 2; k++)
+            nvme_namespace_detach(bench->controllers[k], i + 1);
+        assert_int_equal(nvme_namespace_remove(bench->subsystem, i + 1), 0);
+        bench->volumes[i].info.backend.encrypted = true;
+        assert_int_equal(nvme_namespace_add(bench->subsystem, i + 1, &bench->volumes[i], 1, NULL), 0);
+        for (unsigned k = 0; k < 2; k++)
+            assert_int_equal(nvme_namespace_attach(bench->controllers[k], i + 1, NULL), 0);
+    }
+    return result;
+}
+
+static const struct nvme_identify_controller *identify_controller(struct nvme_controller *controller)
+{
+    const struct nvme_command identify = {.opcode = NVME_ADMIN_IDENTIFY, .dword10 = NVME_CNS_CONTROLLER};
+    assert_int_equal(bench_status(controller, 0, &identify, page, 4096), NVME_SUCCESS);
+    return (const void *)page;
+}
+
+static void test_crypto_erase(void **state)
+{
+    struct bench *bench = *state;
+    struct nvme_controller *controller = bench->controllers[0];
+    const struct nvme_command format = {.opcode = NVME_ADMIN_FORMAT, .namespace_id = 1, .dword10 = 2u << 9};
+    const struct nvme_command sanitize = {.opcode = NVME_ADMIN_SANITIZE, .dword10 = 4};
+    struct bench_answer answer;
+    bench_enable(controller);
+    assert_int_equal(identify_controller(controller)->sanitize & 7, 3);
+    assert_int_equal(identify_controller(controller)->format_attributes, 4);
+    assert_int_equal(bench_status(controller, 0, &format, NULL, 0), NVME_SUCCESS);
+    assert_int_equal(bench->volumes[0].keys, 1);
+    assert_int_equal(bench->volumes[1].keys, 0);
+    unsigned event = request_event(controller);
+    assert_int_equal(bench_status(controller, 0, &sanitize, NULL, 0), NVME_SUCCESS);
+    assert_true(bench_wait(event, 5000, &answer));
+    assert_int_equal(sanitize_log(controller)->status, 1);
+    assert_int_equal(sanitize_log(controller)->dword10, 4);
+    assert_int_equal(bench->volumes[0].keys, 2);
+    assert_int_equal(bench->volumes[1].keys, 1);
+    assert_int_equal(bench->volumes[0].operations[BACKEND_ERASE], 0);
+    assert_int_equal(bench->volumes[1].access[4], VOLUME_READ | VOLUME_WRITE);
+    /* One whose key could not be destroyed. */
+    bench->volumes[1].fail = -EBUSY;
+    event = request_event(controller);
+    assert_int_equal(bench_status(controller, 0, &sanitize, NULL, 0), NVME_SUCCESS);
+    assert_true(bench_wait(event, 5000, &answer));
+    assert_int_equal(sanitize_log(controller)->status, 3);
+    bench->volumes[0].fail = -EBUSY;
+    assert_int_equal(bench_status(controller, 0, &format, NULL, 0), NVME_SANITIZE_FAILED);
+}
+
+/* It is offered only where all namespaces have keys. */
+static void test_no_crypto_erase(void **state)
+{
+    struct bench *bench = *state;
+    struct nvme_controller *controller = bench->controllers[0];
+    const struct nvme_command format = {.opcode = NVME_ADMIN_FORMAT, .namespace_id = 2, .dword10 = 2u << 9};
+    const struct nvme_command sanitize = {.opcode = NVME_ADMIN_SANITIZE, .dword10 = 4};
+    bench_enable(controller);
+    bench->volumes[1].info.backend.encrypted = false;
+    assert_int_equal(nvme_namespace_remove(bench->subsystem, 2), 0);
+    assert_int_equal(nvme_namespace_add(bench->subsystem, 2, &bench->volumes[1], 1, NULL), 0);
+    assert_int_equal(nvme_namespace_attach(controller, 2, NULL), 0);
+    assert_int_equal(identify_controller(controller)->sanitize & 7, 2);
+    assert_int_equal(identify_controller(controller)->format_attributes, 0);
+    assert_int_equal(bench_status(controller, 0, &format, NULL, 0), NVME_INVALID_FIELD);
+    assert_int_equal(bench_status(controller, 0, &sanitize, NULL, 0), NVME_INVALID_FIELD);
+    assert_int_equal(bench->volumes[0].keys, 0);
+}
+
 /* What could not be erased stays closed, until it could, or its owner said before that he takes it so. */
 static void test_failed_sanitize(void **state)
 {
@@ -678,6 +753,8 @@ int main(void)
         BENCHED(test_secure_format),
         BENCHED(test_sanitize),
         BENCHED(test_failed_sanitize),
+        cmocka_unit_test_setup_teardown(test_crypto_erase, encrypted_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(test_no_crypto_erase, encrypted_setup, bench_teardown),
         BENCHED(test_power_cycles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

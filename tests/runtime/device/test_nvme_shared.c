@@ -114,8 +114,39 @@ static void test_fence_waits_for_writes(void **state)
     assert_false(bench_wait(acquired, 100, &answer));
     bench_stall(&bench->volumes[0], false);
     assert_true(bench_wait(acquired, 5000, &answer) && answer.status == NVME_SUCCESS);
-    assert_true(bench_wait(written, 0, &answer) && answer.status == NVME_SUCCESS);
+    assert_true(bench_wait(written, 5000, &answer) && answer.status == NVME_SUCCESS);
     assert_int_equal(access_by(state, 0, NVME_WRITE), NVME_RESERVATION_CONFLICT);
+}
+
+/* A command of many steps ends at the first one that the access does not allow any more. */
+static void test_fence_between_steps(void **state)
+{
+    struct bench *bench = *state;
+    const struct nvme_command verify = {.opcode = NVME_VERIFY, .namespace_id = 1, .dword12 = 8191}; /* in four steps */
+    const struct nvme_command acquire = {
+        .opcode = NVME_RESERVATION_ACQUIRE, .namespace_id = 1, .dword10 = NVME_EXCLUSIVE_ACCESS << 8};
+    uint64_t keys[2] = {11, 0};
+    struct bench_answer answer;
+    assert_int_equal(enroll(state, 1, 11), NVME_SUCCESS);
+    bench_stall(&bench->volumes[0], true);
+    unsigned verified = bench_send(controller_of(state, 0), 1, &verify, NULL, 0);
+    usleep(20000);
+    unsigned acquired = bench_send(controller_of(state, 1), 1, &acquire, keys, sizeof keys);
+    assert_true(bench_wait(acquired, 5000, &answer) && answer.status == NVME_SUCCESS);
+    bench_stall(&bench->volumes[0], false);
+    assert_true(bench_wait(verified, 5000, &answer));
+    assert_int_equal(answer.status & ~NVME_DO_NOT_RETRY, NVME_RESERVATION_CONFLICT);
+    assert_int_equal(bench->volumes[0].operations[BACKEND_READ], 1);
+}
+
+/* When the engine cannot promise it, the host that asked does not hear that it is alone. */
+static void test_fence_fails(void **state)
+{
+    struct bench *bench = *state;
+    assert_int_equal(enroll(state, 1, 11), NVME_SUCCESS);
+    bench->volumes[0].access_fails = -ETIMEDOUT;
+    assert_int_equal(reserve(state, 1, NVME_RESERVATION_ACQUIRE, NVME_WRITE_EXCLUSIVE << 8, 11, 0),
+                     NVME_INTERNAL_ERROR);
 }
 
 /* Two controllers with one host identifier are one host. */
@@ -661,6 +692,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SHARED(test_fence),
         SHARED(test_fence_waits_for_writes),
+        SHARED(test_fence_between_steps),
+        SHARED(test_fence_fails),
         SHARED(test_one_host_two_controllers),
         SHARED(test_report),
         SHARED(test_notices),
