@@ -399,6 +399,7 @@ void rtl_card_figures(struct cipu_card *base, struct rtl_card_figures *figures)
         native_pause(card);
     figures->cycles = state->cycles;
     figures->evaluations = state->evaluations;
+    figures->sleeps = atomic_load(&card->sleeps);
     for (size_t i = 0; i < state->bus_count; i++) {
         if (strcmp(state->buses[i].name, "host") != 0)
             continue;
@@ -414,4 +415,9 @@ void rtl_card_figures(struct cipu_card *base, struct rtl_card_figures *figures)
     }
     if (!state->halted)
         native_resume(card);
+}
+
+uint64_t rtl_card_sleeps(struct cipu_card *base)
+{
+    return atomic_load(&((struct native_card *)base)->sleeps);
 }

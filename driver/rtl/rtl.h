@@ -63,8 +63,12 @@ void rtl_card_zero(struct cipu_card *card);
 struct rtl_card_figures {
     uint64_t cycles;
     uint64_t evaluations;
+    uint64_t sleeps;          /* as rtl_card_sleeps; it sleeps again soon after, when it has nothing to do */
     struct bus_counters host; /* what crossed PCIe */
 };
 void rtl_card_figures(struct cipu_card *card, struct rtl_card_figures *figures);
+
+/* How often, since open, the card found nothing left to do and slept. Any thread. */
+uint64_t rtl_card_sleeps(struct cipu_card *card);
 
 #endif

@@ -115,11 +115,11 @@ static void nap(void)
     nanosleep(&time, NULL);
 }
 
-static uint64_t cycles_of(struct session *session)
+static struct rtl_card_figures figures_of(struct session *session)
 {
     struct rtl_card_figures figures;
     rtl_card_figures(session->card, &figures);
-    return figures.cycles;
+    return figures;
 }
 
 static void punted(void *context, const struct packet_entry *entry, const uint8_t *data)
@@ -137,9 +137,10 @@ static void event(void *context, const struct event_entry *entry)
     (void)entry;
 }
 
-static void look(struct session *session, struct session_result *result)
+/* How much there was. */
+static unsigned look(struct session *session, struct session_result *result)
 {
-    cipu_host_receive(session->host, PUNTS_PER_LOOK, punted, event, result);
+    unsigned count = cipu_host_receive(session->host, PUNTS_PER_LOOK, punted, event, result);
     for (unsigned i = 0; i < CARD_PORTS; i++) {
         struct port *peer = &session->peers[i];
         const uint8_t *frame;
@@ -149,21 +150,26 @@ static void look(struct session *session, struct session_result *result)
             result->length = length < sizeof result->bytes ? length : sizeof result->bytes;
             memcpy(result->bytes, frame, result->length);
             peer->ops->release(peer);
+            count++;
         }
     }
+    return count;
 }
 
-/* Until the clock stands; what comes out goes to `result` if there is one. */
+/* Until nothing came out, and the clock has stood since the card slept before: what a look gives back to the card wakes
+ * it. What comes out goes to `result` if there is one. */
 static void settle(struct session *session, struct session_result *result)
 {
-    uint64_t now = cycles_of(session), last;
+    struct rtl_card_figures last, now = figures_of(session);
+    unsigned found;
     do {
         last = now;
-        nap();
-        if (result)
-            look(session, result);
-        now = cycles_of(session);
-    } while (now != last);
+        do
+            nap();
+        while (rtl_card_sleeps(session->card) == last.sleeps);
+        found = result ? look(session, result) : 0;
+        now = figures_of(session);
+    } while (found || now.cycles != last.cycles);
 }
 
 void session_settle(struct session *session)
@@ -184,13 +190,13 @@ int session_send(struct session *session, const uint8_t *frame, uint32_t length,
     uint8_t *place = peer->ops->reserve(peer);
     if (!place)
         return cipu_fail(error, -ENOBUFS, "the cable to port %u has no room", session->port);
-    uint64_t before = cycles_of(session), now = before;
+    uint64_t before = figures_of(session).cycles, now = before;
     memcpy(place, frame, length);
     peer->ops->commit(peer, length);
     peer->ops->flush(peer);
     for (unsigned i = 0; i < START_LOOKS_MAX && now == before; i++) {
         nap();
-        now = cycles_of(session);
+        now = figures_of(session).cycles;
     }
     result->moved = now != before;
     settle(session, result);
