@@ -23,7 +23,8 @@
 #define EXTENT       (UINT64_C(4) << 20)
 #define PAGE         4096u
 #define MEMORY_BYTES (4u << 20)
-#define KILL_MS_MOST 80u
+#define KILL_US_MOST 20000u
+#define CHANGES_MOST 6u
 
 extern char **environ;
 
@@ -306,12 +307,15 @@ static void choose(struct cut *cut)
         cut->work = namespace->attached ? DETACH : ATTACH;
 }
 
-static int change_for(struct cut *cut, uint64_t microseconds)
+/* A few changes, and then one that is cut short, or not. */
+static int change_until_killed(struct cut *cut)
 {
+    unsigned whole = random_below(cut, CHANGES_MOST);
     int result = 0;
-    for (uint64_t end = now_us() + microseconds; now_us() < end && !cut->under_way && result == 0;) {
+    for (unsigned i = 0; i <= whole && !cut->under_way && result == 0; i++) {
+        uint64_t patience = i < whole ? 10000000 : random_below(cut, KILL_US_MOST);
         choose(cut);
-        result = change(cut, end);
+        result = change(cut, now_us() + patience);
     }
     return result;
 }
@@ -330,7 +334,7 @@ int main(int argc, char **argv)
         if (result == 0)
             result = check(&cut);
         if (result == 0)
-            result = change_for(&cut, 1000 * (uint64_t)random_below(&cut, KILL_MS_MOST));
+            result = change_until_killed(&cut);
         if (cut.client)
             stop(&cut);
     }
