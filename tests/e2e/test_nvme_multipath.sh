@@ -34,7 +34,7 @@ for change in 'b non-optimized' 'a inaccessible' 'a optimized' 'b optimized'; do
     controller=${change% *} state=${change#* } address=0000:00:01.0
     [ "$controller" = a ] || address=0000:00:02.0
     check "the guest is under load: $controller $state" job_await guest "CIPU-RESULT wants_${state}_$address ok" 120
-    check 'its access changes' "$job_bin/cipu" --socket "$work/card.rpc" controller ana "$controller" "$state"
+    check 'its access changes' block_cipu controller ana "$controller" "$state"
 done
 job_wait guest
 tap_result $? "the guest's script ends"
