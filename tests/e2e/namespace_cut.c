@@ -7,6 +7,7 @@
  *
  * usage: namespace_cut CIPUD CONFIG SOCKET ROUNDS CAPACITY
  */
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -82,9 +83,11 @@ static int start(struct cut *cut)
         result = nvme_initiator_enable(&cut->initiator, 32);
     if (result == 0)
         result = nvme_initiator_pair(&cut->initiator, 1, 16);
-    if (result == 0)
+    if (result == 0) {
         cut->page = nvme_initiator_alloc(&cut->initiator, 1, &cut->address);
-    return result == 0 && !cut->page ? -ENOMEM : result;
+        result = cut->page ? 0 : -ENOMEM;
+    }
+    return result;
 }
 
 static void stop(struct cut *cut)
@@ -185,7 +188,7 @@ static int check_capacity(struct cut *cut)
 
 static int check(struct cut *cut)
 {
-    bool there[NAMESPACES + 1], attached[NAMESPACES + 1];
+    bool there[NAMESPACES + 1] = {0}, attached[NAMESPACES + 1] = {0};
     int result = list(cut, NVME_CNS_ALLOCATED_NAMESPACES, there);
     if (result == 0)
         result = list(cut, NVME_CNS_ACTIVE_NAMESPACES, attached);
@@ -213,6 +216,7 @@ static struct nvme_command prepare(struct cut *cut, uint64_t *bytes)
                                    .namespace_id = cut->work == MAKE ? 0 : cut->nsid,
                                    .prp1 = cut->address,
                                    .dword10 = cut->work == DETACH || cut->work == DELETE};
+    assert(cut->page);
     memset(cut->page, 0, PAGE);
     if (cut->work == MAKE) {
         struct nvme_identify_namespace *wanted = (struct nvme_identify_namespace *)cut->page;
