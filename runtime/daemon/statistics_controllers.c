@@ -49,10 +49,10 @@ static struct counters count(struct daemon *daemon, const struct controller *con
 json_t *daemon_controller_counters(struct daemon *daemon, const struct controller *controller)
 {
     struct counters counters = count(daemon, controller);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "commands",
-                     (json_int_t)(counters.engine.commands + counters.raw_commands), "errors",
-                     (json_int_t)(counters.engine.errors + counters.raw_errors), "raw_commands",
-                     (json_int_t)counters.raw_commands, "resets", (json_int_t)counters.resets, "faults",
+    json_int_t commands = (json_int_t)counters.engine.commands + (json_int_t)counters.raw_commands;
+    json_int_t errors = (json_int_t)counters.engine.errors + (json_int_t)counters.raw_errors;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "commands", commands, "errors", errors,
+                     "raw_commands", (json_int_t)counters.raw_commands, "resets", (json_int_t)counters.resets, "faults",
                      (json_int_t)counters.faults, "queue_stops", (json_int_t)atomic_load(&controller->queue_stops),
                      "doorbells_refused", (json_int_t)atomic_load(&controller->doorbells_refused), "connections",
                      (json_int_t)counters.socket.connections, "messages", (json_int_t)counters.socket.messages,

@@ -144,10 +144,12 @@ int daemon_volume_add(struct daemon *daemon, const struct volume_settings *setti
     if (daemon_volume_exists(daemon, settings->name))
         return cipu_fail(error, -EEXIST, "volume %s is there already", settings->name);
     int result = check_name(daemon, settings, error);
-    if (result == 0)
-        result = daemon_block_engine(daemon, &engine, error);
-    if (result == 0)
-        result = block_volume_open(engine, settings, &volume, error);
+    if (result < 0)
+        return result;
+    result = daemon_block_engine(daemon, &engine, error);
+    if (result < 0)
+        return result;
+    result = block_volume_open(engine, settings, &volume, error);
     if (result < 0)
         return result;
     result = daemon_volume_enter(daemon, volume, settings, origin, NULL, error);

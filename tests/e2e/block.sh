@@ -26,3 +26,15 @@ block_reported() {
     tr -d '\r' <"$work/$1.console" | sed -n "/^CIPU-RESULT $2 /,/^CIPU-/p"
     return 1
 }
+
+# The command line of the daemon `card`.
+block_cipu() {
+    "$job_bin/cipu" --socket "$work/card.rpc" "$@"
+}
+
+# block_shows PATTERN WORD...: what cipu shows has a line that matches.
+block_shows() {
+    local pattern=$1
+    shift
+    block_cipu "$@" | tee /dev/stderr | grep -qE "$pattern"
+}

@@ -7,6 +7,7 @@
  *
  * usage: namespace_cut CIPUD CONFIG SOCKET ROUNDS CAPACITY
  */
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -23,7 +24,8 @@
 #define EXTENT       (UINT64_C(4) << 20)
 #define PAGE         4096u
 #define MEMORY_BYTES (4u << 20)
-#define KILL_MS_MOST 80u
+#define KILL_US_MOST 20000u
+#define CHANGES_MOST 6u
 
 extern char **environ;
 
@@ -81,9 +83,11 @@ static int start(struct cut *cut)
         result = nvme_initiator_enable(&cut->initiator, 32);
     if (result == 0)
         result = nvme_initiator_pair(&cut->initiator, 1, 16);
-    if (result == 0)
+    if (result == 0) {
         cut->page = nvme_initiator_alloc(&cut->initiator, 1, &cut->address);
-    return result == 0 && !cut->page ? -ENOMEM : result;
+        result = cut->page ? 0 : -ENOMEM;
+    }
+    return result;
 }
 
 static void stop(struct cut *cut)
@@ -184,7 +188,7 @@ static int check_capacity(struct cut *cut)
 
 static int check(struct cut *cut)
 {
-    bool there[NAMESPACES + 1], attached[NAMESPACES + 1];
+    bool there[NAMESPACES + 1] = {0}, attached[NAMESPACES + 1] = {0};
     int result = list(cut, NVME_CNS_ALLOCATED_NAMESPACES, there);
     if (result == 0)
         result = list(cut, NVME_CNS_ACTIVE_NAMESPACES, attached);
@@ -212,6 +216,7 @@ static struct nvme_command prepare(struct cut *cut, uint64_t *bytes)
                                    .namespace_id = cut->work == MAKE ? 0 : cut->nsid,
                                    .prp1 = cut->address,
                                    .dword10 = cut->work == DETACH || cut->work == DELETE};
+    assert(cut->page);
     memset(cut->page, 0, PAGE);
     if (cut->work == MAKE) {
         struct nvme_identify_namespace *wanted = (struct nvme_identify_namespace *)cut->page;
@@ -306,12 +311,15 @@ static void choose(struct cut *cut)
         cut->work = namespace->attached ? DETACH : ATTACH;
 }
 
-static int change_for(struct cut *cut, uint64_t microseconds)
+/* A few changes, and then one that is cut short, or not. */
+static int change_until_killed(struct cut *cut)
 {
+    unsigned whole = random_below(cut, CHANGES_MOST);
     int result = 0;
-    for (uint64_t end = now_us() + microseconds; now_us() < end && !cut->under_way && result == 0;) {
+    for (unsigned i = 0; i <= whole && !cut->under_way && result == 0; i++) {
+        uint64_t patience = i < whole ? 10000000 : random_below(cut, KILL_US_MOST);
         choose(cut);
-        result = change(cut, end);
+        result = change(cut, now_us() + patience);
     }
     return result;
 }
@@ -330,7 +338,7 @@ int main(int argc, char **argv)
         if (result == 0)
             result = check(&cut);
         if (result == 0)
-            result = change_for(&cut, 1000 * (uint64_t)random_below(&cut, KILL_MS_MOST));
+            result = change_until_killed(&cut);
         if (cut.client)
             stop(&cut);
     }

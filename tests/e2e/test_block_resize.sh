@@ -32,18 +32,16 @@ END
     job_daemon card "$work/card.yaml"
 }
 
-resize() { # VOLUME SIZE
-    "$job_bin/cipu" --socket "$work/card.rpc" volume resize "$1" "$2"
-}
-
 job_begin
 check 'cipud starts' setup
 block_guest guest tests/e2e/resize-script -s "$work/disk.vfio" -c 2 -t 280 -k 'iomem=relaxed nvme_core.io_timeout=2 nvme_core.max_retries=3'
 check 'the guest writes into memory' job_await guest 'CIPU-RESULT ready nvme0n1'
-check_not 'it cannot shrink' resize memory 16MiB
-check 'it grows' resize memory 48MiB
+check_not 'it cannot shrink' block_cipu volume resize memory 16MiB
+check 'it grows' block_cipu volume resize memory 48MiB
 check 'the guest writes into the file' job_await guest 'CIPU-RESULT ready nvme0n2'
-check 'it grows' resize file 48MiB
+check 'it grows' block_cipu volume resize file 48MiB
+check 'a place still fails' job_await guest 'CIPU-RESULT drill ok' 200
+check 'the operator ends it' block_cipu volume fault faulty none
 job_wait guest
 tap_result $? "the guest's script ends"
 block_results guest

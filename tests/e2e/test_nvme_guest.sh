@@ -30,5 +30,10 @@ block_guest guest tests/e2e/nvme-script -s "$work/disk.vfio" -c 4 -t 280
 job_wait guest
 tap_result $? "the guest's script ends"
 block_results guest
+# Three resets, one under load, an unbinding, the end of the guest.
+check 'its controller has counted resets' block_shows '^counters.resets +([6-9]|[1-9][0-9])$' controller show disk
+check 'and commands' block_shows '^counters.commands +[0-9]{4}' controller show disk
+check 'and errors' block_shows '^counters.errors +[1-9]' controller show disk
+check 'and no fault' block_shows '^counters.faults +0$' controller show disk
 check 'cipud ends cleanly' job_stop card
 tap_done

@@ -30,16 +30,6 @@ END
     job_daemon card "$work/card.yaml"
 }
 
-cipu() {
-    "$job_bin/cipu" --socket "$work/card.rpc" "$@"
-}
-
-has() { # PATTERN COMMAND...
-    local pattern=$1
-    shift
-    "$@" | tee /dev/stderr | grep -qE "$pattern"
-}
-
 guest() { # NAME CONTROLLER
     cat tests/e2e/manage-script "tests/e2e/manage-$1-script" >"$work/$1.part"
     block_guest "$1" "$work/$1.part" -s "$work/$2.vfio" -t 140
@@ -51,23 +41,23 @@ guest before a
 job_wait before
 tap_result $? "the first guest's script ends"
 block_results before 'before: '
-check 'the operator sees its volumes' has '^tenant-ns2 .* 8388608 +512 .* 50 +2 +guest' cipu volume list
-check 'and its subsystem' has '^tenant .* 25165824 +8388608 +a,b +1:shared,2:tenant-ns2,3:tenant-ns3' cipu subsystem list
-check_not 'they are nobody else'\''s' cipu volume create tenant-ns9 backend memory: size 1MiB
-check_not 'and not closed' cipu volume delete tenant-ns2
-check_not 'nor destroyed while they are attached' cipu volume delete tenant-ns2 destroy
-check 'the reservation is listed' has '^shared .*tenant +1 +write-exclusive +1 +yes +.* 0xa +yes' cipu reservation list
+check 'the operator sees its volumes' block_shows '^tenant-ns2 .* 8388608 +512 .* 50 +2 +guest' volume list
+check 'and its subsystem' block_shows '^tenant .* 25165824 +8388608 +a,b +1:shared,2:tenant-ns2,3:tenant-ns3' subsystem list
+check_not 'they are nobody else'\''s' block_cipu volume create tenant-ns9 backend memory: size 1MiB
+check_not 'and not closed' block_cipu volume delete tenant-ns2
+check_not 'nor destroyed while they are attached' block_cipu volume delete tenant-ns2 destroy
+check 'the reservation is listed' block_shows '^shared .*tenant +1 +write-exclusive +1 +yes +.* 0xa +yes' reservation list
 job_stop card KILL
 check 'a new daemon starts after kill -9' job_daemon card "$work/card.yaml"
-check 'it has what the guest made' has '^tenant-ns3 .* 8388608 +4096 .* guest' cipu volume list
-check 'and the reservation' has 'write-exclusive .* yes .* 0xa +yes' cipu reservation list shared
+check 'it has what the guest made' block_shows '^tenant-ns3 .* 8388608 +4096 .* guest' volume list
+check 'and the reservation' block_shows 'write-exclusive .* yes .* 0xa +yes' reservation list shared
 guest after b
 check 'another guest is fenced' job_await after 'CIPU-RESULT fenced ok'
-check 'the operator frees the volume' cipu reservation clear shared
+check 'the operator frees the volume' block_cipu reservation clear shared
 job_wait after
 tap_result $? "the second guest's script ends"
 block_results after 'after: '
-check 'nothing of it is left' has '^fast .* shared$' cipu disk list
-check 'its controller counted' has '^counters.commands +[1-9]' cipu controller show b
+check 'nothing of it is left' block_shows '^fast .* shared$' disk list
+check 'its controller counted' block_shows '^counters.commands +[1-9]' controller show b
 check 'cipud ends cleanly' job_stop card
 tap_done

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # time limit: 300
 #
-# A guest reaches a volume by two controllers of one subsystem: its native multipath makes one disk of them, and goes on with one
-# while the other is unbound, reset, dead, failed or cut off from memory. No I/O error, no data lost.
+# A guest reaches a volume by two controllers of one subsystem: its native multipath makes one disk of them, follows what the
+# operator says of their access, and goes on with one while the other is unbound, reset, dead, failed or cut off from memory. No
+# I/O error, no data lost.
 cd "$(dirname "$0")/../.." || exit
 . tests/e2e/tap.sh
 . tools/run/job.sh
@@ -29,6 +30,12 @@ job_begin
 check 'cipud starts' setup
 block_guest guest tests/e2e/multipath-script -s "$work/a.vfio" -s "$work/b.vfio" -c 2 -t 280 \
     -k 'iomem=relaxed nvme_core.io_timeout=2 nvme_core.admin_timeout=2'
+for change in 'b non-optimized' 'a inaccessible' 'a optimized' 'b optimized'; do
+    controller=${change% *} state=${change#* } address=0000:00:01.0
+    [ "$controller" = a ] || address=0000:00:02.0
+    check "the guest is under load: $controller $state" job_await guest "CIPU-RESULT wants_${state}_$address ok" 120
+    check 'its access changes' block_cipu controller ana "$controller" "$state"
+done
 job_wait guest
 tap_result $? "the guest's script ends"
 block_results guest

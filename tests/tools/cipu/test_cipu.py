@@ -134,7 +134,7 @@ def help_texts(daemon):
     for usage in usages:
         assert f"`{usage}`" in manual, f"docs/cipu.md lacks `{usage}`"
         words = usage.split()
-        verb = words[1:2] if words[0] in ("function", "vpc", "route", "flow", "port", "disk", "volume", "controller", "reservation") else []
+        verb = words[1:2] if words[0] in ("function", "vpc", "route", "flow", "port", "disk", "volume", "controller", "subsystem", "reservation") else []
         text = run(None, words[0], *verb, "--help")[0]
         same(text.splitlines()[0], "Usage: cipu " + usage)
         assert "Examples:\n  cipu " in text, text
