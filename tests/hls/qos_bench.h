@@ -93,7 +93,8 @@ static inline bool run_timer(struct world *world)
     struct timer_request request;
     bool busy = false;
     while (stream_get(&world->timer, &request)) {
-        world->due = world->now + (uint64_t)(int64_t)(int32_t)(request.at - (uint32_t)world->now);
+        uint32_t ahead = request.at - (uint32_t)world->now;
+        world->due = world->now + (ahead <= BLOCK_TIMER_AHEAD ? ahead : 0);
         world->armed = true;
         busy = true;
     }

@@ -163,6 +163,22 @@ static void virtio_keeps_its_order(void **context)
     assert_int_equal(world->state.disk[1].in_flight, 0);
 }
 
+/* Whatever time it is when the first command comes, or the first one after a long rest. */
+static void time_may_be_any(void **context)
+{
+    struct world *world = *context;
+    struct volume_setting setting = rates(1000, 1, 0, 0);
+    set(world, 0, &setting);
+    for (uint32_t k = 0; k < 20; k++) {
+        world->now += 0x1fffffff;
+        uint32_t before = world->volume[0].passed;
+        for (uint32_t n = 0; n < 3; n++)
+            send(world, 0, BACKEND_COMMAND, BLOCK_WRITE, 512);
+        run(world, 3000);
+        assert_int_equal(world->volume[0].passed - before, 3);
+    }
+}
+
 static void a_setting_without_rates_lets_all_out(void **context)
 {
     struct world *world = *context;
@@ -360,6 +376,7 @@ int main(void)
         QOS_TEST(order_is_kept),
         QOS_TEST(raw_commands_pass),
         QOS_TEST(virtio_keeps_its_order),
+        QOS_TEST(time_may_be_any),
         QOS_TEST(a_setting_without_rates_lets_all_out),
         QOS_TEST(equal_weights_share_equally),
         QOS_TEST(weights_share_in_proportion),
