@@ -139,7 +139,7 @@ HLS_INLINE bool qos_is_free(const struct block_command *command)
 HLS_INLINE bool qos_affords(const struct qos_row *row, const struct block_command *command)
 {
     return qos_is_free(command) || (qos_bucket_affords(&row->operations, QOS_OPERATION) &&
-                                              qos_bucket_affords(&row->bytes, qos_bytes_cost(command)));
+                                    qos_bucket_affords(&row->bytes, qos_bytes_cost(command)));
 }
 
 HLS_INLINE void qos_charge(struct qos_row *row, const struct block_command *command)
@@ -285,8 +285,8 @@ STEP(qos, struct qos_state *state, STREAM_IN(struct qos_event, event), STREAM_OU
     uint32_t kind = happened->kind, tag = happened->tag & (BLOCK_TAGS - 1u);
     uint32_t volume = happened->volume & (BLOCK_VOLUMES - 1u);
     bool issue = kind == QOS_ISSUE, turn = kind == QOS_TOKEN;
-    bool ordered = happened->issue.command.kind == BACKEND_COMMAND ||
-                   (happened->issue.command.flags & BLOCK_VIRTIO) != 0;
+    bool ordered =
+        happened->issue.command.kind == BACKEND_COMMAND || (happened->issue.command.flags & BLOCK_VIRTIO) != 0;
     bool known = ordered && happened->issue.command.volume < BLOCK_VOLUMES;
     if (issue && !(known && qos_is_limited(&state->volume[volume]))) {
         state->owner[tag] = QOS_DISK_NOBODY;

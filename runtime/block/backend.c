@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct backend_ops *const kinds[] = {&backend_null, &backend_memory, &backend_file, &backend_disk,
-                                                  &backend_crypt, &backend_fault};
+static const struct backend_ops *const kinds[] = {&backend_null, &backend_memory, &backend_file,
+                                                  &backend_disk, &backend_crypt,  &backend_fault};
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
 int backend_open(const char *uri, const struct backend_options *options, struct block_backend **backend,

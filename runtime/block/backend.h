@@ -112,8 +112,8 @@ struct block_backend {
 int backend_open(const char *uri, const struct backend_options *options, struct block_backend **backend,
                  struct cipu_error *error);
 
-/* Of a URI, which may be a wrong one: the part that names the backend that this one stands in front of; NULL = in front of
- * none. And the part that names the one behind all of them. */
+/* Of a URI, which may be a wrong one: the part that names the backend that this one stands in front of; NULL = in front
+ * of none. And the part that names the one behind all of them. */
 const char *backend_uri_next(const char *uri);
 const char *backend_uri_innermost(const char *uri);
 

@@ -2,9 +2,9 @@
 /*
  * crypt:KEYFILE,BACKEND: another backend, encrypted at rest. What is on it: runtime/block/crypt_header.h, crypt_key.h.
  *
- * Data is encrypted and decrypted in the submitter's buffer, on the engine's thread. Zeros are written encrypted, unless
- * they may be deallocated. What an operation needs is allocated when the volume is opened; when all of it is in use,
- * operations wait.
+ * Data is encrypted and decrypted in the submitter's buffer, on the engine's thread. Zeros are written encrypted,
+ * unless they may be deallocated. What an operation needs is allocated when the volume is opened; when all of it is in
+ * use, operations wait.
  */
 #include <assert.h>
 #include <errno.h>
@@ -17,11 +17,11 @@
 #include "runtime/block/backend.h"
 #include "runtime/block/crypt_header.h"
 
-#define OPERATIONS  1024u
-#define FILLS       4u           /* operations that write zeros at a time */
-#define FILL_BYTES  (64u << 10)
-#define HEADER_MS   30000 /* a backend that has not read or written a header by then hangs */
-#define PATH_BYTES  512u
+#define OPERATIONS 1024u
+#define FILLS      4u /* operations that write zeros at a time */
+#define FILL_BYTES (64u << 10)
+#define HEADER_MS  30000 /* a backend that has not read or written a header by then hangs */
+#define PATH_BYTES 512u
 
 struct crypt_operation {
     struct backend_request request; /* to the backend within */

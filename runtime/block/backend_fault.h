@@ -34,8 +34,8 @@ struct fault_rules {
 /* -EINVAL with what was found and expected. */
 int fault_rules_parse(const char *text, size_t length, struct fault_rules *rules, struct cipu_error *error);
 
-/* On the engine's thread. What stalls goes on unless a new rule holds it. The first fault: backend, in front of others or
- * behind; -EINVAL: there is none. */
+/* On the engine's thread. What stalls goes on unless a new rule holds it. The first fault: backend, in front of others
+ * or behind; -EINVAL: there is none. */
 int fault_rules_set(struct block_backend *backend, const struct fault_rules *rules);
 
 #endif

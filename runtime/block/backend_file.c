@@ -23,7 +23,7 @@
 #define IN_FLIGHT    (2u * RING_ENTRIES) /* as many completions as the ring has room for */
 #define ZERO_BYTES   (64u << 10)
 #define PATH_BYTES   512u
-#define ABANDON_MS   900u        /* below a second */
+#define ABANDON_MS   900u       /* below a second */
 #define PIECE_BYTES  (1u << 30) /* lengths of reads and writes are 32 bits in the ring */
 
 enum step { STEP_TRANSFER, STEP_PUNCH, STEP_ZERO_RANGE, STEP_FILL, STEP_SYNC };

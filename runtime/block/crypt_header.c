@@ -116,8 +116,7 @@ static int repair(const struct crypt_place *place, unsigned copy, const struct c
 static int choose(const struct crypt_place *place, const struct crypt_header *copies, const enum copy_state *states,
                   struct crypt_header *header, struct cipu_error *error)
 {
-    bool second =
-        states[0] != COPY_GOOD || (states[1] == COPY_GOOD && copies[1].generation > copies[0].generation);
+    bool second = states[0] != COPY_GOOD || (states[1] == COPY_GOOD && copies[1].generation > copies[0].generation);
     const struct crypt_header *chosen = &copies[second], *other = &copies[!second];
     int result = check_fields(chosen, error);
     if (result)

@@ -18,13 +18,13 @@
 #include "runtime/block/crypt_key.h"
 #include "runtime/block/disk_store.h"
 
-#define CRYPT_MAGIC        "CIPUCRPT"
-#define CRYPT_VERSION      1u
-#define CRYPT_XTS_PLAIN64  1u
-#define CRYPT_BLOCK        4096u /* a copy's */
-#define CRYPT_COPY         32768u
-#define CRYPT_DATA         65536u
-#define CRYPT_BLANK        131072u /* so much is zeros where there is nothing yet; others' data may begin at 64 KiB */
+#define CRYPT_MAGIC       "CIPUCRPT"
+#define CRYPT_VERSION     1u
+#define CRYPT_XTS_PLAIN64 1u
+#define CRYPT_BLOCK       4096u /* a copy's */
+#define CRYPT_COPY        32768u
+#define CRYPT_DATA        65536u
+#define CRYPT_BLANK       131072u /* so much is zeros where there is nothing yet; others' data may begin at 64 KiB */
 
 struct crypt_header {
     char magic[8];

@@ -93,14 +93,16 @@ static int read_file(struct crypt_keys *keys, int fd, const char *path, struct c
     if (status.st_mode & (S_IRWXG | S_IRWXO))
         return cipu_fail(error, -EPERM, "%s: found a key file of mode %04o, expected one that only its owner can read",
                          path, status.st_mode & 07777u);
-    ssize_t bytes = S_ISREG(status.st_mode) && status.st_size <= (off_t)FILE_BYTES ? read(fd, keys->file, FILE_BYTES) : 0;
+    ssize_t bytes =
+        S_ISREG(status.st_mode) && status.st_size <= (off_t)FILE_BYTES ? read(fd, keys->file, FILE_BYTES) : 0;
     if (bytes < 0)
         return cipu_fail(error, -errno, "%s: %s", path, strerror(errno));
     bool good = parse(keys, (size_t)bytes);
     OPENSSL_cleanse(keys->file, sizeof keys->file);
-    return good ? 0
-                : cipu_fail(error, -EINVAL, "%s: found no key, expected a file of %u bytes, or of %u hexadecimal digits",
-                            path, KEY_BYTES, 2 * KEY_BYTES);
+    return good
+               ? 0
+               : cipu_fail(error, -EINVAL, "%s: found no key, expected a file of %u bytes, or of %u hexadecimal digits",
+                           path, KEY_BYTES, 2 * KEY_BYTES);
 }
 
 int crypt_keys_open(const char *path, struct crypt_keys **result, struct cipu_error *error)

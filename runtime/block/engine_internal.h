@@ -197,7 +197,7 @@ struct block_volume {
     uint32_t writes[CARD_FUNCTIONS];     /* changes under way */
     uint32_t in_flight;                  /* commands past their checks, and strays */
     uint32_t at_backend;
-    unsigned active; /* place in engine->active */
+    unsigned active;           /* place in engine->active */
     struct block_errand *late; /* strays, and what a change of access did not wait for: what overlaps them waits */
     unsigned late_count;
     unsigned stray_count, stray_operations; /* of them that have nobody any more: commands, operations */
@@ -248,11 +248,11 @@ void inflight_ended(struct block_queue *queue, unsigned slot, bool silent);
 void volume_resume(struct block_volume *volume);
 
 /* buffer.c */
-void buffer_find(struct block_tag *tag);           /* one for its command, or it waits for it */
-void buffer_give(struct block_tag *tag);           /* its buffer is free */
-void buffer_unlist(struct block_tag *tag);         /* it waits no more */
-void buffers_serve(struct block_engine *engine);   /* a buffer is free */
-void buffers_forget(struct block_volume *volume);  /* nothing of it waits */
+void buffer_find(struct block_tag *tag);          /* one for its command, or it waits for it */
+void buffer_give(struct block_tag *tag);          /* its buffer is free */
+void buffer_unlist(struct block_tag *tag);        /* it waits no more */
+void buffers_serve(struct block_engine *engine);  /* a buffer is free */
+void buffers_forget(struct block_volume *volume); /* nothing of it waits */
 
 /* stray.c */
 int errands_open(struct block_engine *engine);

@@ -9,11 +9,11 @@
 
 #include "runtime/block/engine_internal.h"
 
-#define LIMIT_MS        30000u               /* a backend that has not done it by then hangs; */
-#define LIMIT_MS_BYTES  (UINT64_C(4) << 20)  /* or it does less than so much in a second */
-#define LIMIT_MS_MAX    (1000u * 3600u * 24u)
-#define STRAYS          4u /* of a volume, each with its buffer; then the next ones fail at once */
-#define BUFFER_ALIGN    4096u
+#define LIMIT_MS       30000u              /* a backend that has not done it by then hangs; */
+#define LIMIT_MS_BYTES (UINT64_C(4) << 20) /* or it does less than so much in a second */
+#define LIMIT_MS_MAX   (1000u * 3600u * 24u)
+#define STRAYS         4u /* of a volume, each with its buffer; then the next ones fail at once */
+#define BUFFER_ALIGN   4096u
 
 /* ---- on the engine's thread ---- */
 

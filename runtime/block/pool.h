@@ -29,8 +29,8 @@ struct pool_class {
     uint32_t bytes; /* of a buffer */
     uint32_t count, free;
     uint32_t reserve; /* for shares that have none */
-    uint64_t offset; /* of the first in the pool */
-    uint16_t *stack; /* numbers of the free ones */
+    uint64_t offset;  /* of the first in the pool */
+    uint16_t *stack;  /* numbers of the free ones */
 };
 
 /* What one taker has. */

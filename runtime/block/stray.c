@@ -88,8 +88,7 @@ bool stray_overlaps(const struct block_volume *volume, uint64_t offset, uint64_t
     if (volume->late_count > LATE_LOOKED_AT)
         return true;
     for (const struct block_errand *late = volume->late; late; late = late->next)
-        if (offset < late->request.offset + late->request.length &&
-            late->request.offset < offset + length)
+        if (offset < late->request.offset + late->request.length && late->request.offset < offset + length)
             return true;
     return false;
 }

@@ -49,9 +49,9 @@ void block_volume_detach(struct block_volume *volume, unsigned function);
  * What a function may do from now on: a command that it may not is answered with `status` (NVMe: reservation conflict).
  *
  * When it returns 0, which takes half a second at most, no write of that function begun under the old access can show
- * any more: it has ended, or its backend hangs, and then whatever comes to the same blocks, by whichever function, waits
- * until it has ended. So nobody ever sees a block without it and then with it. It still completes with its own result,
- * unless it is aborted; a crash leaves it done or not, as any write that was not acknowledged.
+ * any more: it has ended, or its backend hangs, and then whatever comes to the same blocks, by whichever function,
+ * waits until it has ended. So nobody ever sees a block without it and then with it. It still completes with its own
+ * result, unless it is aborted; a crash leaves it done or not, as any write that was not acknowledged.
  *
  * -ETIMEDOUT: the card has not moved for a second what it is moving into the volume's memory; such a write may show.
  */
@@ -65,10 +65,10 @@ int block_volume_resize(struct block_volume *volume, uint64_t bytes, struct cipu
 int block_volume_set_limits(struct block_volume *volume, const struct volume_limits *limits, struct cipu_error *error);
 /* All of its bytes; of an encrypted volume the key, which takes no time. -EBUSY while attached. */
 int block_volume_erase(struct block_volume *volume, struct cipu_error *error);
-/* Destroys the key of an encrypted volume (backend_ops.new_key) on behalf of a function that may write it, or of the host
- * (FUNCTION_HOST); also while it is attached: commands wait meanwhile. -EOPNOTSUPP: it has none; -EROFS; -EACCES: the
- * function may not; -EBUSY: its backend hangs, or it is being changed. The key is the old one then; after another error
- * no command succeeds until the volume is opened anew, or its key destroyed. */
+/* Destroys the key of an encrypted volume (backend_ops.new_key) on behalf of a function that may write it, or of the
+ * host (FUNCTION_HOST); also while it is attached: commands wait meanwhile. -EOPNOTSUPP: it has none; -EROFS; -EACCES:
+ * the function may not; -EBUSY: its backend hangs, or it is being changed. The key is the old one then; after another
+ * error no command succeeds until the volume is opened anew, or its key destroyed. */
 int block_volume_destroy_key(struct block_volume *volume, unsigned function, struct cipu_error *error);
 
 /* Told after a resize, on the thread that resized. */

@@ -224,8 +224,8 @@ struct permission {
 static void ask(void *context)
 {
     struct permission *permission = context;
-    permission->given = permission->function == FUNCTION_HOST ||
-                        permission->volume->access[permission->function] & VOLUME_WRITE;
+    permission->given =
+        permission->function == FUNCTION_HOST || permission->volume->access[permission->function] & VOLUME_WRITE;
 }
 
 /* Permission is asked for when commands are held: who takes it away later finds the key destroyed. */
@@ -270,8 +270,7 @@ static int erase(struct block_volume *volume, struct cipu_error *error)
     if (volume->info.encrypted)
         return destroy_key(volume, FUNCTION_HOST, error);
     if (!ops->erase) {
-        int result =
-            block_volume_operate(volume, FUNCTION_HOST, BACKEND_ERASE, 0, volume->settings.bytes, NULL, true);
+        int result = block_volume_operate(volume, FUNCTION_HOST, BACKEND_ERASE, 0, volume->settings.bytes, NULL, true);
         return result ? cipu_fail(error, result, "volume %s: erase: %s", volume->settings.name, strerror(-result)) : 0;
     }
     int result = hold_volume(volume, error);

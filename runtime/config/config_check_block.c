@@ -54,8 +54,8 @@ static const char *check_in_front(const struct checker *checker, size_t index)
     const char *backend = item->volume.backend;
     for (const char *next = backend_uri_next(backend); next; backend = next, next = backend_uri_next(backend))
         if (has_scheme(backend, "crypt:") && backend[strlen("crypt:")] != '/')
-            VOLUME(index, &item->lines, volume_schema, "backend", "found %.64s, expected an absolute path of a key file",
-                   backend);
+            VOLUME(index, &item->lines, volume_schema, "backend",
+                   "found %.64s, expected an absolute path of a key file", backend);
     return backend;
 }
 

@@ -23,8 +23,8 @@ static uint16_t erase(struct nvme_request *request, const struct nvme_namespace 
         uint64_t step = bytes - done < STEP_BYTES ? bytes - done : STEP_BYTES;
         if (nvme_abandoned(request))
             return NVME_ABORT_REQUESTED;
-        int result = block_volume_operate(namespace->volume, request->controller->function, operation, done, step,
-                                          NULL, true);
+        int result =
+            block_volume_operate(namespace->volume, request->controller->function, operation, done, step, NULL, true);
         if (result)
             return status_of(request, namespace, result);
     }

@@ -87,7 +87,7 @@ static void fill_controller(struct nvme_controller *controller, struct nvme_iden
     bool crypto = nvme_sanitize_crypto(subsystem);
     to->sanitize = (uint32_t)crypto | 1u << 1 | 1u << 29 | 1u << 30; /* crypto erase, block erase; always deallocates;
                                                                         media is not modified after */
-    to->format_attributes = (uint8_t)(crypto << 2); /* cryptographic erase */
+    to->format_attributes = (uint8_t)(crypto << 2);                  /* cryptographic erase */
     to->io_commands = NVME_ONCS_COMPARE | NVME_ONCS_DATASET | NVME_ONCS_WRITE_ZEROES | NVME_ONCS_SAVE |
                       NVME_ONCS_RESERVATIONS | NVME_ONCS_TIMESTAMP | NVME_ONCS_VERIFY | NVME_ONCS_COPY;
     to->write_cache = (uint8_t)(3u << 1 | any_write_cache(controller)); /* flush of all namespaces is supported */

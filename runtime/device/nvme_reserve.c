@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The reservation commands (Base 7.2 to 7.5). The order in each: the state changes, so that nothing new begins that it
- * forbids; what was begun ends, or is set apart (block_volume_set_access); the record is stored; others are told; only then the command completes.
+ * forbids; what was begun ends, or is set apart (block_volume_set_access); the record is stored; others are told; only
+ * then the command completes.
  */
 #include <string.h>
 

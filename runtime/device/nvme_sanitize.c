@@ -76,8 +76,9 @@ static bool erase_step(struct nvme_subsystem *subsystem, uint32_t nsid, uint64_t
     uint64_t step = crypto || bytes - offset < STEP_BYTES ? bytes - offset : STEP_BYTES;
     namespace->users++;
     pthread_mutex_unlock(&subsystem->lock);
-    int result = crypto ? block_volume_destroy_key(namespace->volume, FUNCTION_HOST, NULL)
-                        : block_volume_operate(namespace->volume, FUNCTION_HOST, BACKEND_ERASE, offset, step, NULL, true);
+    int result = crypto
+                     ? block_volume_destroy_key(namespace->volume, FUNCTION_HOST, NULL)
+                     : block_volume_operate(namespace->volume, FUNCTION_HOST, BACKEND_ERASE, offset, step, NULL, true);
     pthread_mutex_lock(&subsystem->lock);
     namespace->users--;
     pthread_cond_broadcast(&subsystem->idle);

@@ -99,7 +99,8 @@ static void test_later_request_replaces(void **state)
 static void test_long_ago(void **state)
 {
     (void)state;
-    static const uint32_t ages[] = {0, 1, 1000, 0x7fffffff, 0x80000000, 0x80000001, 0xc0000000, UINT32_MAX - BLOCK_TIMER_AHEAD};
+    static const uint32_t ages[] = {0,          1,          1000,       0x7fffffff,
+                                    0x80000000, 0x80000001, 0xc0000000, UINT32_MAX - BLOCK_TIMER_AHEAD};
     for (unsigned i = 0; i < sizeof ages / sizeof ages[0]; i++) {
         struct timers timers = {0};
         open_timers(&timers, 1, 5000);

@@ -14,7 +14,7 @@ static void take_raw(void *device, const struct block_raw *raw)
 const struct block_device_ops device_ops = {take_raw};
 
 struct fixture *open_on(struct cipu_host *host, const char *backend, uint64_t bytes, uint32_t block_bytes,
-                               bool read_only)
+                        bool read_only)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     struct cipu_error error = {""};
@@ -77,7 +77,7 @@ uint16_t tag_at(const struct fixture *fixture, unsigned slot)
 }
 
 struct block_command command_at(const struct fixture *fixture, unsigned slot, uint8_t opcode, uint64_t offset,
-                                       uint32_t length)
+                                uint32_t length)
 {
     return (struct block_command){
         .opcode = opcode,

@@ -203,8 +203,7 @@ static void test_disk(void **state)
     assert_int_equal(block_volume_erase(fixture->volume, &error), 0);
     uint8_t data[4096];
     for (uint64_t at = 0; at < VOLUME_SIZE; at += 64 * sizeof data) {
-        assert_int_equal(block_volume_operate(fixture->volume, FUNCTION_HOST, BACKEND_READ, at, 4096, data, false),
-                         0);
+        assert_int_equal(block_volume_operate(fixture->volume, FUNCTION_HOST, BACKEND_READ, at, 4096, data, false), 0);
         assert_true(data[0] == 0 && memcmp(data, data + 1, sizeof data - 1) == 0);
     }
     assert_int_equal(block_volume_attach(fixture->volume, FUNCTION, &error), 0);
@@ -707,30 +706,18 @@ static void test_queues(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_file),
-        cmocka_unit_test(test_attended),
-        cmocka_unit_test(test_disk),
-        cmocka_unit_test(test_encrypted),
-        cmocka_unit_test(test_bounced_memory),
-        cmocka_unit_test(test_null),
-        cmocka_unit_test(test_statuses),
-        cmocka_unit_test(test_unexpected),
-        cmocka_unit_test(test_read_only),
-        cmocka_unit_test(test_failed_move),
-        cmocka_unit_test(test_buffers_run_out),
-        cmocka_unit_test(test_answers_wait),
-        cmocka_unit_test(test_drain),
-        cmocka_unit_test(test_drain_stalled),
-        cmocka_unit_test(test_abort),
-        cmocka_unit_test(test_abort_stalled),
-        cmocka_unit_test(test_fence),
-        cmocka_unit_test(test_resize),
-        cmocka_unit_test(test_resize_under_load),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_raw),
-        cmocka_unit_test(test_raw_timeout),
-        cmocka_unit_test(test_raw_failed_move),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_attended),      cmocka_unit_test(test_disk),
+        cmocka_unit_test(test_encrypted),     cmocka_unit_test(test_bounced_memory),
+        cmocka_unit_test(test_null),          cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_unexpected),    cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_failed_move),   cmocka_unit_test(test_buffers_run_out),
+        cmocka_unit_test(test_answers_wait),  cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_stalled), cmocka_unit_test(test_abort),
+        cmocka_unit_test(test_abort_stalled), cmocka_unit_test(test_fence),
+        cmocka_unit_test(test_resize),        cmocka_unit_test(test_resize_under_load),
+        cmocka_unit_test(test_limits),        cmocka_unit_test(test_raw),
+        cmocka_unit_test(test_raw_timeout),   cmocka_unit_test(test_raw_failed_move),
         cmocka_unit_test(test_queues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

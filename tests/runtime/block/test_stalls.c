@@ -122,8 +122,8 @@ struct operation {
 static void *operate(void *context)
 {
     struct operation *its = context;
-    its->result = block_volume_operate(its->fixture->volume, FUNCTION, its->kind, its->offset,
-                                            sizeof its->data, its->data, false);
+    its->result = block_volume_operate(its->fixture->volume, FUNCTION, its->kind, its->offset, sizeof its->data,
+                                       its->data, false);
     return NULL;
 }
 
@@ -147,16 +147,16 @@ static void test_operations(void **state)
         assert_int_equal(block_volume_set_faults(fixture->volume, "any-stall=0-8192*1", NULL), 0);
         begin(&one, fixture, kinds[i], 0);
         assert_int_equal(block_volume_set_access(fixture->volume, FUNCTION, VOLUME_READ, CONFLICT), 0);
-        assert_int_equal(
-            block_volume_operate(fixture->volume, FUNCTION, BACKEND_WRITE, 65536, 8192, one.data, false), -EACCES);
+        assert_int_equal(block_volume_operate(fixture->volume, FUNCTION, BACKEND_WRITE, 65536, 8192, one.data, false),
+                         -EACCES);
         begin(&two, fixture, BACKEND_READ, 4096); /* behind it */
         block_operations_cancel(fixture->engine, FUNCTION, true);
         pthread_join(one.thread, NULL);
         pthread_join(two.thread, NULL);
         assert_int_equal(one.result, -ECANCELED);
         assert_int_equal(two.result, -ECANCELED);
-        assert_int_equal(
-            block_volume_operate(fixture->volume, FUNCTION, BACKEND_READ, 65536, 8192, one.data, false), -ECANCELED);
+        assert_int_equal(block_volume_operate(fixture->volume, FUNCTION, BACKEND_READ, 65536, 8192, one.data, false),
+                         -ECANCELED);
         block_operations_cancel(fixture->engine, FUNCTION, false);
         fake_command(fixture->host, command_at(fixture, 0, BLOCK_READ, 0, 512), back);
         fake_run(fixture->host, 20);
@@ -164,8 +164,7 @@ static void test_operations(void **state)
         assert_int_equal(block_volume_set_faults(fixture->volume, "", NULL), 0);
         assert_int_equal(fake_wait(fixture->host, tag_at(fixture, 0)), 0);
         assert_int_equal(back[0], kinds[i] == BACKEND_WRITE ? 7 : 0);
-        assert_int_equal(
-            block_volume_set_access(fixture->volume, FUNCTION, VOLUME_READ | VOLUME_WRITE, 0), 0);
+        assert_int_equal(block_volume_set_access(fixture->volume, FUNCTION, VOLUME_READ | VOLUME_WRITE, 0), 0);
     }
     close_volume(fixture);
 }
@@ -215,8 +214,9 @@ static void test_neighbours(void **state)
         block_volume_info(hung[i], &info);
         for (unsigned k = 0; k < 31 * BLOCK_SLOTS; k++) {
             uint8_t opcode = k % 3 ? BLOCK_READ : BLOCK_WRITE;
-            fake_command(host, command_in(queues[i] + k / BLOCK_SLOTS, k % BLOCK_SLOTS, 10 + i, info.number, opcode, 0,
-                                          sizes[k % SIZES]),
+            fake_command(host,
+                         command_in(queues[i] + k / BLOCK_SLOTS, k % BLOCK_SLOTS, 10 + i, info.number, opcode, 0,
+                                    sizes[k % SIZES]),
                          guest);
         }
         fake_run(host, 100);
@@ -249,7 +249,8 @@ static void end_stalled(struct fixture *fixture)
     uint8_t *guest = calloc(1, MEGABYTE);
     struct operation one;
     for (unsigned i = 0; i < 40; i++)
-        fake_command(host, command_at(fixture, i, i % 2 ? BLOCK_WRITE : BLOCK_READ, (uint64_t)i * 4096, sizes[i % SIZES]),
+        fake_command(host,
+                     command_at(fixture, i, i % 2 ? BLOCK_WRITE : BLOCK_READ, (uint64_t)i * 4096, sizes[i % SIZES]),
                      guest);
     fake_run(host, 20);
     assert_int_equal(block_queue_drain(fixture->engine, fixture->queue, NVME_ABORT_SQ_DELETED, true), 0);
@@ -318,14 +319,10 @@ static void test_end_of_a_move(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fence),
-        cmocka_unit_test(test_fence_many),
-        cmocka_unit_test(test_operations),
-        cmocka_unit_test(test_operations_pile_up),
-        cmocka_unit_test(test_neighbours),
-        cmocka_unit_test(test_end),
-        cmocka_unit_test(test_close),
-        cmocka_unit_test(test_end_of_a_move),
+        cmocka_unit_test(test_fence),      cmocka_unit_test(test_fence_many),
+        cmocka_unit_test(test_operations), cmocka_unit_test(test_operations_pile_up),
+        cmocka_unit_test(test_neighbours), cmocka_unit_test(test_end),
+        cmocka_unit_test(test_close),      cmocka_unit_test(test_end_of_a_move),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

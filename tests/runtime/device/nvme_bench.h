@@ -39,7 +39,7 @@ struct block_volume {
     uint32_t attached[4]; /* bit = function */
     unsigned access[CARD_FUNCTIONS];
     uint16_t refusal[CARD_FUNCTIONS];
-    unsigned keys; /* that were destroyed */
+    unsigned keys;                      /* that were destroyed */
     unsigned under_way[CARD_FUNCTIONS]; /* changes */
     int access_fails;                   /* what a change of access returns */
     struct volume_listener *listeners;
