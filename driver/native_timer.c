@@ -17,10 +17,10 @@ static uint32_t ticks_now(struct native_card *card)
     return (uint32_t)(native_time(&card->base) / BLOCK_TICK_NANOSECONDS);
 }
 
-/* Times wrap around: what is due is not more than half of the range ago. */
-static int32_t ticks_left(const struct native_timer *timer, uint32_t now)
+static uint32_t ticks_left(const struct native_timer *timer, uint32_t now)
 {
-    return (int32_t)(timer->at - now);
+    uint32_t left = timer->at - now;
+    return left <= BLOCK_TIMER_AHEAD ? left : 0;
 }
 
 uint64_t native_timers_look(struct native_card *card)
@@ -35,10 +35,10 @@ uint64_t native_timers_look(struct native_card *card)
         if (!have_now)
             now = ticks_now(card);
         have_now = true;
-        int32_t left = ticks_left(timer, now);
-        if (left <= 0)
+        uint32_t left = ticks_left(timer, now);
+        if (left == 0)
             native_make_ready(card, timer->node);
-        uint64_t wait = left <= 0 ? 0 : (uint64_t)left * BLOCK_TICK_NANOSECONDS;
+        uint64_t wait = (uint64_t)left * BLOCK_TICK_NANOSECONDS;
         next = wait < next ? wait : next;
     }
     return next;
@@ -59,7 +59,7 @@ static unsigned run(void *context, struct native_activity *activity, unsigned bu
     hls_read_end(block->request, &requests);
     bool full = false;
     uint32_t now = timer->armed ? ticks_now(block->card) : 0;
-    if (timer->armed && ticks_left(timer, now) <= 0) {
+    if (timer->armed && ticks_left(timer, now) == 0) {
         struct hls_port ticks = hls_write_begin(block->tick);
         full = hls_at_limit(&ticks);
         if (!full) {

@@ -10,7 +10,9 @@
  * command costs as much credit as the largest weight among them is; a round in which none could pay, but would, is
  * followed by one in which each gets its weight. Without a wait for the disk there is no credit.
  *
- * Raw commands are let through: what they move is rare, and the host can count it.
+ * Raw commands cost nothing: what they move is rare, and the host can count it. Those of NVMe are let through. Those of
+ * virtio-blk keep their place: of what a queue has in flight when the host's process ends, the rings tell the part that
+ * had not come to it only if that is the last one (runtime/device/virtio_blk_recover.c).
  */
 #include "hls/qos/bucket.h"
 
@@ -128,16 +130,21 @@ HLS_INLINE int64_t qos_bytes_cost(const struct block_command *command)
     return data ? (int64_t)sectors * QOS_SECTOR : 0;
 }
 
-/* A flush moves nothing: it takes no tokens, and waits only for its turn. */
+/* A flush moves nothing, as a raw command: it takes no tokens, and waits only for its turn. */
+HLS_INLINE bool qos_is_free(const struct block_command *command)
+{
+    return command->opcode == BLOCK_FLUSH || command->kind == BACKEND_RAW;
+}
+
 HLS_INLINE bool qos_affords(const struct qos_row *row, const struct block_command *command)
 {
-    return command->opcode == BLOCK_FLUSH || (qos_bucket_affords(&row->operations, QOS_OPERATION) &&
-                                              qos_bucket_affords(&row->bytes, qos_bytes_cost(command)));
+    return qos_is_free(command) || (qos_bucket_affords(&row->operations, QOS_OPERATION) &&
+                                    qos_bucket_affords(&row->bytes, qos_bytes_cost(command)));
 }
 
 HLS_INLINE void qos_charge(struct qos_row *row, const struct block_command *command)
 {
-    row->operations.level -= command->opcode == BLOCK_FLUSH ? 0 : QOS_OPERATION;
+    row->operations.level -= qos_is_free(command) ? 0 : QOS_OPERATION;
     row->bytes.level -= qos_bytes_cost(command);
 }
 
@@ -278,7 +285,9 @@ STEP(qos, struct qos_state *state, STREAM_IN(struct qos_event, event), STREAM_OU
     uint32_t kind = happened->kind, tag = happened->tag & (BLOCK_TAGS - 1u);
     uint32_t volume = happened->volume & (BLOCK_VOLUMES - 1u);
     bool issue = kind == QOS_ISSUE, turn = kind == QOS_TOKEN;
-    bool known = happened->issue.command.kind == BACKEND_COMMAND && happened->issue.command.volume < BLOCK_VOLUMES;
+    bool ordered =
+        happened->issue.command.kind == BACKEND_COMMAND || (happened->issue.command.flags & BLOCK_VIRTIO) != 0;
+    bool known = ordered && happened->issue.command.volume < BLOCK_VOLUMES;
     if (issue && !(known && qos_is_limited(&state->volume[volume]))) {
         state->owner[tag] = QOS_DISK_NOBODY;
         STREAM_OPEN(struct block_issue, same, out);

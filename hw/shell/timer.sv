@@ -28,8 +28,8 @@ module timer #(
     for (t = 0; t < TIMERS; t++) begin : timers
       logic [31:0] at, now;
       logic due;
-      // Times wrap around: what is due is not more than half of the range ago.
-      assign due = armed[t] && 32'(time_tick - at) < 32'h8000_0000;
+      // Times wrap around: what is not due is at most BLOCK_TIMER_AHEAD away.
+      assign due = armed[t] && 32'(at - time_tick - 32'd1) >= 32'h0001_0000;
       assign tick_data[t*cipu::TIMER_TICK_BITS+:cipu::TIMER_TICK_BITS] = {32'd0, now};
 
       always_ff @(posedge clk) begin

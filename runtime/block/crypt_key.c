@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -19,16 +20,21 @@
 #define PAGE_BYTES 4096u
 #define FILE_BYTES (2u * KEY_BYTES + 2u) /* the longest: digits and a line's end */
 
-struct crypt_keys {
+/* In a page of its own. */
+struct secrets {
     uint8_t wrapping[KEY_BYTES];
-    uint8_t next[DATA_BYTES];
+    uint8_t next[CRYPT_WRAPPED_BYTES]; /* DATA_BYTES; libcrypto may unwrap as much as it reads */
     uint8_t file[FILE_BYTES];
+};
+
+struct crypt_keys {
+    struct secrets *secrets;
     EVP_CIPHER_CTX *encrypt, *decrypt;
 };
 
 /* ---- memory ---- */
 
-static struct crypt_keys *allocate(const char *path, struct cipu_error *error)
+static struct secrets *lock_page(const char *path, struct cipu_error *error)
 {
     void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) {
@@ -37,10 +43,23 @@ static struct crypt_keys *allocate(const char *path, struct cipu_error *error)
     }
     if (mlock(page, PAGE_BYTES) == 0 && madvise(page, PAGE_BYTES, MADV_DONTDUMP) == 0)
         return page;
-    cipu_fail(error, -errno, "%s: memory for keys cannot be locked: %s (is RLIMIT_MEMLOCK too low?)", path,
+    cipu_fail(error, -ENOMEM, "%s: memory for keys cannot be locked: %s (is RLIMIT_MEMLOCK too low?)", path,
               strerror(errno));
     munmap(page, PAGE_BYTES);
     return NULL;
+}
+
+static int allocate(const char *path, struct crypt_keys **result, struct cipu_error *error)
+{
+    struct crypt_keys *keys = *result = calloc(1, sizeof *keys);
+    if (keys) {
+        keys->encrypt = EVP_CIPHER_CTX_new();
+        keys->decrypt = EVP_CIPHER_CTX_new();
+    }
+    if (!keys || !keys->encrypt || !keys->decrypt)
+        return cipu_fail(error, -ENOMEM, "%s: no memory for a cipher", path);
+    keys->secrets = lock_page(path, error);
+    return keys->secrets ? 0 : -ENOMEM;
 }
 
 void crypt_keys_close(struct crypt_keys *keys)
@@ -49,8 +68,11 @@ void crypt_keys_close(struct crypt_keys *keys)
         return;
     EVP_CIPHER_CTX_free(keys->encrypt);
     EVP_CIPHER_CTX_free(keys->decrypt);
-    OPENSSL_cleanse(keys, sizeof *keys);
-    munmap(keys, PAGE_BYTES);
+    if (keys->secrets) {
+        OPENSSL_cleanse(keys->secrets, sizeof *keys->secrets);
+        munmap(keys->secrets, PAGE_BYTES);
+    }
+    free(keys);
 }
 
 /* ---- the key file ---- */
@@ -74,18 +96,18 @@ static bool read_digits(const uint8_t *text, uint8_t key[KEY_BYTES])
     return true;
 }
 
-static bool parse(struct crypt_keys *keys, size_t bytes)
+static bool parse(struct secrets *secrets, size_t bytes)
 {
     if (bytes == KEY_BYTES) {
-        memcpy(keys->wrapping, keys->file, KEY_BYTES);
+        memcpy(secrets->wrapping, secrets->file, KEY_BYTES);
         return true;
     }
-    while (bytes > 2 * KEY_BYTES && (keys->file[bytes - 1] == '\n' || keys->file[bytes - 1] == '\r'))
+    while (bytes > 2 * KEY_BYTES && (secrets->file[bytes - 1] == '\n' || secrets->file[bytes - 1] == '\r'))
         bytes--;
-    return bytes == 2 * KEY_BYTES && read_digits(keys->file, keys->wrapping);
+    return bytes == 2 * KEY_BYTES && read_digits(secrets->file, secrets->wrapping);
 }
 
-static int read_file(struct crypt_keys *keys, int fd, const char *path, struct cipu_error *error)
+static int read_file(struct secrets *secrets, int fd, const char *path, struct cipu_error *error)
 {
     struct stat status;
     if (fstat(fd, &status) < 0)
@@ -94,11 +116,11 @@ static int read_file(struct crypt_keys *keys, int fd, const char *path, struct c
         return cipu_fail(error, -EPERM, "%s: found a key file of mode %04o, expected one that only its owner can read",
                          path, status.st_mode & 07777u);
     ssize_t bytes =
-        S_ISREG(status.st_mode) && status.st_size <= (off_t)FILE_BYTES ? read(fd, keys->file, FILE_BYTES) : 0;
+        S_ISREG(status.st_mode) && status.st_size <= (off_t)FILE_BYTES ? read(fd, secrets->file, FILE_BYTES) : 0;
     if (bytes < 0)
         return cipu_fail(error, -errno, "%s: %s", path, strerror(errno));
-    bool good = parse(keys, (size_t)bytes);
-    OPENSSL_cleanse(keys->file, sizeof keys->file);
+    bool good = parse(secrets, (size_t)bytes);
+    OPENSSL_cleanse(secrets->file, sizeof secrets->file);
     return good
                ? 0
                : cipu_fail(error, -EINVAL, "%s: found no key, expected a file of %u bytes, or of %u hexadecimal digits",
@@ -107,19 +129,15 @@ static int read_file(struct crypt_keys *keys, int fd, const char *path, struct c
 
 int crypt_keys_open(const char *path, struct crypt_keys **result, struct cipu_error *error)
 {
+    struct crypt_keys *keys = NULL;
     *result = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return cipu_fail(error, -errno, "key file %s: %s", path, strerror(errno));
-    struct crypt_keys *keys = allocate(path, error);
-    int code = keys ? read_file(keys, fd, path, error) : -ENOMEM;
+    int code = allocate(path, &keys, error);
+    if (!code)
+        code = read_file(keys->secrets, fd, path, error);
     close(fd);
-    if (!code) {
-        keys->encrypt = EVP_CIPHER_CTX_new();
-        keys->decrypt = EVP_CIPHER_CTX_new();
-        if (!keys->encrypt || !keys->decrypt)
-            code = cipu_fail(error, -ENOMEM, "%s: no memory for a cipher", path);
-    }
     if (code) {
         crypt_keys_close(keys);
         return code;
@@ -137,7 +155,7 @@ static bool wrap(const struct crypt_keys *keys, bool wraps, const uint8_t *from,
     if (!context)
         return false;
     EVP_CIPHER_CTX_set_flags(context, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-    bool good = EVP_CipherInit_ex(context, EVP_aes_256_wrap(), NULL, keys->wrapping, NULL, wraps) == 1 &&
+    bool good = EVP_CipherInit_ex(context, EVP_aes_256_wrap(), NULL, keys->secrets->wrapping, NULL, wraps) == 1 &&
                 EVP_CipherUpdate(context, to, &length, from, bytes) == 1 &&
                 length == (int)(wraps ? CRYPT_WRAPPED_BYTES : DATA_BYTES);
     EVP_CIPHER_CTX_free(context);
@@ -146,18 +164,14 @@ static bool wrap(const struct crypt_keys *keys, bool wraps, const uint8_t *from,
 
 int crypt_keys_draw(struct crypt_keys *keys, uint8_t wrapped[CRYPT_WRAPPED_BYTES])
 {
-    if (RAND_priv_bytes(keys->next, DATA_BYTES) != 1)
+    if (RAND_priv_bytes(keys->secrets->next, DATA_BYTES) != 1)
         return -EIO;
-    return wrap(keys, true, keys->next, DATA_BYTES, wrapped) ? 0 : -EIO;
+    return wrap(keys, true, keys->secrets->next, DATA_BYTES, wrapped) ? 0 : -EIO;
 }
 
 int crypt_keys_unwrap(struct crypt_keys *keys, const uint8_t wrapped[CRYPT_WRAPPED_BYTES])
 {
-    uint8_t unwrapped[CRYPT_WRAPPED_BYTES]; /* libcrypto may write as much as it reads */
-    bool good = wrap(keys, false, wrapped, CRYPT_WRAPPED_BYTES, unwrapped);
-    memcpy(keys->next, unwrapped, DATA_BYTES);
-    OPENSSL_cleanse(unwrapped, sizeof unwrapped);
-    return good ? 0 : -EACCES;
+    return wrap(keys, false, wrapped, CRYPT_WRAPPED_BYTES, keys->secrets->next) ? 0 : -EACCES;
 }
 
 /* ---- data ---- */
@@ -166,9 +180,9 @@ int crypt_keys_use(struct crypt_keys *keys)
 {
     /* Frees, and so overwrites, what was expanded of the key of before. */
     bool good = EVP_CIPHER_CTX_reset(keys->encrypt) == 1 && EVP_CIPHER_CTX_reset(keys->decrypt) == 1 &&
-                EVP_CipherInit_ex(keys->encrypt, EVP_aes_256_xts(), NULL, keys->next, NULL, 1) == 1 &&
-                EVP_CipherInit_ex(keys->decrypt, EVP_aes_256_xts(), NULL, keys->next, NULL, 0) == 1;
-    OPENSSL_cleanse(keys->next, sizeof keys->next);
+                EVP_CipherInit_ex(keys->encrypt, EVP_aes_256_xts(), NULL, keys->secrets->next, NULL, 1) == 1 &&
+                EVP_CipherInit_ex(keys->decrypt, EVP_aes_256_xts(), NULL, keys->secrets->next, NULL, 0) == 1;
+    OPENSSL_cleanse(keys->secrets->next, sizeof keys->secrets->next);
     return good ? 0 : -EIO;
 }
 

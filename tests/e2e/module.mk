@@ -13,6 +13,8 @@ ifeq ($(VARIANT),release)
 $(foreach job,nvme_guest nvme_manage nvme_share nvme_multipath block_resize block_frontends,$(eval $(call script_test,tests/e2e/test_$(job).sh,$(E2E_DEPS))))
 $(eval $(call program,power_cut,tests/e2e/power_cut.c,cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
 $(eval $(call script_test,tests/e2e/test_power_cut.sh,all))
+$(eval $(call program,overtake,tests/e2e/overtake.c,cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
+$(eval $(call script_test,tests/e2e/test_overtake.sh,all))
 # Its image takes minutes: `make test BOOT_TEST=1`.
 ifneq ($(BOOT_TEST),)
 $(eval $(call script_test,tests/e2e/test_boot_disk.sh,$(B)/bin/cipud $(B)/bin/cipu $(QEMU)))

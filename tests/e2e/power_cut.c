@@ -18,7 +18,7 @@
 
 #include "tests/peers/nvme_initiator.h"
 
-#define NAMESPACES   2u
+#define NAMESPACES   3u
 #define BLOCKS       256u /* of a namespace that are written */
 #define BLOCK_BYTES  4096u
 #define SECTORS      (BLOCK_BYTES / 512)

@@ -93,7 +93,8 @@ static inline bool run_timer(struct world *world)
     struct timer_request request;
     bool busy = false;
     while (stream_get(&world->timer, &request)) {
-        world->due = world->now + (uint64_t)(int64_t)(int32_t)(request.at - (uint32_t)world->now);
+        uint32_t ahead = request.at - (uint32_t)world->now;
+        world->due = world->now + (ahead <= BLOCK_TIMER_AHEAD ? ahead : 0);
         world->armed = true;
         busy = true;
     }
@@ -134,7 +135,8 @@ static inline bool run_host(struct world *world)
     return busy;
 }
 
-static inline void send(struct world *world, uint32_t number, uint8_t kind, uint8_t opcode, uint32_t length)
+static inline void send_flagged(struct world *world, uint32_t number, uint8_t kind, uint32_t flags, uint8_t opcode,
+                                uint32_t length)
 {
     struct volume *volume = &world->volume[number];
     struct block_issue issue;
@@ -142,11 +144,17 @@ static inline void send(struct world *world, uint32_t number, uint8_t kind, uint
     issue.command.kind = kind;
     issue.command.opcode = opcode;
     issue.command.tag = (uint16_t)(number * BLOCK_SLOTS + volume->sent % BLOCK_SLOTS);
-    issue.command.volume = kind == BACKEND_RAW ? 0xffffffffu : number;
+    issue.command.flags = flags;
+    issue.command.volume = kind == BACKEND_RAW && !(flags & BLOCK_VIRTIO) ? 0xffffffffu : number;
     issue.command.length = length;
     world->order[issue.command.tag] = volume->sent;
     volume->sent++;
     assert_true(stream_put(&world->issue, &issue));
+}
+
+static inline void send(struct world *world, uint32_t number, uint8_t kind, uint8_t opcode, uint32_t length)
+{
+    send_flagged(world, number, kind, 0, opcode, length);
 }
 
 static inline bool run_guests(struct world *world)

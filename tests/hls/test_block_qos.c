@@ -131,6 +131,54 @@ static void raw_commands_pass(void **context)
     assert_int_equal(world->volume[1].passed, 1);
 }
 
+/* Those of virtio-blk wait for their turn, and for nothing else. */
+static void virtio_keeps_its_order(void **context)
+{
+    struct world *world = *context;
+    struct volume_setting setting = rates(1000, 1, 0, 0);
+    set(world, 0, &setting);
+    for (uint32_t k = 0; k < 12; k++)
+        if (k % 3 == 2)
+            send_flagged(world, 0, BACKEND_RAW, BLOCK_VIRTIO, 0, 0);
+        else
+            send_flagged(world, 0, BACKEND_COMMAND, BLOCK_VIRTIO, BLOCK_WRITE, 512);
+    settle(world);
+    assert_int_equal(world->volume[0].passed, 1);
+    run(world, 7 * 977 - 20);
+    assert_int_equal(world->volume[0].passed, 10);
+    run(world, 40);
+    assert_int_equal(world->volume[0].passed, 12);
+    send_flagged(world, 0, BACKEND_RAW, BLOCK_VIRTIO, 0, 0);
+    settle(world);
+    assert_int_equal(world->volume[0].passed, 13);
+    /* A place at the disk is given back by them as by all others. */
+    setting.disk = 1;
+    setting.disk_limit = 2;
+    setting.operations = 0;
+    set(world, 0, &setting);
+    for (uint32_t k = 0; k < 40; k++)
+        send_flagged(world, 0, k % 2 ? BACKEND_RAW : BACKEND_COMMAND, BLOCK_VIRTIO, k % 2 ? 0 : BLOCK_WRITE, 512);
+    run(world, 100000);
+    assert_int_equal(world->volume[0].finished, 53);
+    assert_int_equal(world->state.disk[1].in_flight, 0);
+}
+
+/* Whatever time it is when the first command comes, or the first one after a long rest. */
+static void time_may_be_any(void **context)
+{
+    struct world *world = *context;
+    struct volume_setting setting = rates(1000, 1, 0, 0);
+    set(world, 0, &setting);
+    for (uint32_t k = 0; k < 20; k++) {
+        world->now += 0x1fffffff;
+        uint32_t before = world->volume[0].passed;
+        for (uint32_t n = 0; n < 3; n++)
+            send(world, 0, BACKEND_COMMAND, BLOCK_WRITE, 512);
+        run(world, 3000);
+        assert_int_equal(world->volume[0].passed - before, 3);
+    }
+}
+
 static void a_setting_without_rates_lets_all_out(void **context)
 {
     struct world *world = *context;
@@ -327,6 +375,8 @@ int main(void)
         QOS_TEST(bursts_pass_at_once),
         QOS_TEST(order_is_kept),
         QOS_TEST(raw_commands_pass),
+        QOS_TEST(virtio_keeps_its_order),
+        QOS_TEST(time_may_be_any),
         QOS_TEST(a_setting_without_rates_lets_all_out),
         QOS_TEST(equal_weights_share_equally),
         QOS_TEST(weights_share_in_proportion),

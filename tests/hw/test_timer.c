@@ -95,8 +95,33 @@ static void test_later_request_replaces(void **state)
     bench_close(&timers.bench);
 }
 
+/* What is not ahead is past, however long. */
+static void test_long_ago(void **state)
+{
+    (void)state;
+    static const uint32_t ages[] = {0,          1,          1000,       0x7fffffff,
+                                    0x80000000, 0x80000001, 0xc0000000, UINT32_MAX - BLOCK_TIMER_AHEAD};
+    for (unsigned i = 0; i < sizeof ages / sizeof ages[0]; i++) {
+        struct timers timers = {0};
+        open_timers(&timers, 1, 5000);
+        ask(&timers, 0, 5000 - ages[i]);
+        for (unsigned n = 0; n < 8; n++)
+            cycle(&timers, 0);
+        assert_non_null(bench_next(&timers.ticks[0]));
+        bench_close(&timers.bench);
+    }
+    struct timers timers = {0};
+    open_timers(&timers, 1, 5000);
+    ask(&timers, 0, 5000 + BLOCK_TIMER_AHEAD);
+    for (unsigned n = 0; n < 8; n++)
+        cycle(&timers, 0);
+    assert_null(bench_next(&timers.ticks[0]));
+    bench_close(&timers.bench);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_due), cmocka_unit_test(test_later_request_replaces)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_due), cmocka_unit_test(test_later_request_replaces),
+                                       cmocka_unit_test(test_long_ago)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

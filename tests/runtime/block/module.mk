@@ -12,3 +12,4 @@ $(eval $(call serial_test,test-block-disk-crash,tests/runtime/block/test_disk_cr
 $(eval $(call serial_test,test-block-crypt,tests/runtime/block/test_crypt.c tests/runtime/block/crypt_oracle.c \
     tests/runtime/block/disk_image.c driver/error.c,cipu-block,-luring -lcrypto))
 $(eval $(call fuzz,fuzz_disk,tests/fuzz/fuzz_disk.c tests/runtime/block/disk_image.c driver/error.c,cipu-block,-luring -lcrypto))
+$(eval $(call fuzz,fuzz_crypt,tests/fuzz/fuzz_crypt.c tests/runtime/block/disk_image.c driver/error.c,cipu-block,-luring -lcrypto))

@@ -96,6 +96,33 @@ def faults():
         daemon.call("volume_erase", name="drill")
 
 
+def encrypted():
+    with Daemon(VOLUMES) as daemon:
+        key, other = (os.path.join(daemon.folder, name) for name in ("key", "other"))
+        for path in (key, other):
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+                file.write(os.urandom(32).hex() + "\n")
+        backend = f"crypt:{key},disk:fast/secret"
+        free = daemon.call("disk_list")[0]["free"]
+        made = daemon.call("volume_create", name="secret", backend=backend, size="4MiB", create=True)
+        same((made["size"], made["encrypted"], made["backend"]), (4 * MIB, True, backend))
+        same(volume(daemon, "root")["encrypted"], False)
+        daemon.call("volume_erase", name="secret")
+        same(daemon.call("volume_resize", name="secret", size="6MiB")["size"], 6 * MIB)
+        daemon.call("volume_delete", name="secret")
+        wrong = refusal(-13, daemon.call, "volume_create", name="secret", backend=f"crypt:{other},disk:fast/secret")
+        same("this key file does not open" in str(wrong), True)
+        refusal(-16, daemon.call, "volume_create", name="secret", backend=f"crypt:{key},disk:fast/root")
+        os.chmod(key, 0o644)
+        refusal(-1, daemon.call, "volume_create", name="secret", backend=backend)
+        os.chmod(key, 0o600)
+        same(daemon.call("volume_create", name="secret", backend=backend)["size"], 6 * MIB)
+        daemon.call("volume_delete", name="secret", destroy=True)
+        same(daemon.call("disk_list")[0]["free"], free)
+        with open(key, encoding="ascii") as file:
+            same(file.read().strip() in daemon.log(), False)
+
+
 def killed():
     with Daemon(VOLUMES) as daemon:
         daemon.call("volume_create", name="data", backend="disk:fast/data", size="12MiB", create=True)
@@ -298,7 +325,7 @@ def metrics():
         same([one["name"] for one in daemon.call("stats_get")["volumes"]], ["root", "scratch"])
 
 
-for test in (from_the_file, calls, faults, killed, reloaded, subsystems, kept_namespaces, controllers_and_reservations, refused_files,
+for test in (from_the_file, calls, faults, encrypted, killed, reloaded, subsystems, kept_namespaces, controllers_and_reservations, refused_files,
              command_line, metrics):
     tap.run(test.__name__, test)
 tap.done()
