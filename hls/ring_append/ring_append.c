@@ -5,7 +5,7 @@
  *
  * An entry that comes alone is written and announced at once. While the host is being told of others, by one write of
  * the index at a time, entries gather: up to 512 bytes of them are one write, and all that came meanwhile is announced,
- * with one interrupt, when the host knows of what was before.
+ * with one interrupt, when the host knows of what was before. `data` has room for what gathers, and a line more.
  */
 #include "hls/include/ring.h"
 

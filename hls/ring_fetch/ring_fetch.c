@@ -110,12 +110,16 @@ ARBITER(ring_fetch, struct ring_fetch_state *state, STREAM_IN_COND(struct ring_w
         STREAM_IN_COND(struct beat, data), STREAM_OUT(struct dma_request, request), STREAM_OUT(struct ring_work, out),
         STREAM_OUT(struct dma_request, index_request), STREAM_OUT(struct beat, index_data))
 {
-    bool asks = ring_fetch_asks(state), tells = ring_fetch_tells(state);
-    bool obeys = state->holding && ring_fetch_idle(state) && !tells;
-    STREAM_WAIT((asks || (state->reads != 0 && STREAM_CAN_READ(data)) || tells || obeys ||
-                 (!state->holding && STREAM_CAN_READ(work))) &&
-                STREAM_CAN_WRITE(request) && STREAM_CAN_WRITE(out) && STREAM_CAN_WRITE(index_request) &&
-                STREAM_CAN_WRITE(index_data));
+    bool news = ring_fetch_asks(state), untold = ring_fetch_tells(state);
+    bool due = state->holding && ring_fetch_idle(state) && !untold;
+    STREAM_WAIT((news && STREAM_CAN_WRITE(request)) ||
+                (state->reads != 0 && STREAM_CAN_READ(data) && STREAM_CAN_WRITE(out)) ||
+                (untold && STREAM_CAN_WRITE(index_request) && STREAM_CAN_WRITE(index_data)) ||
+                (due && STREAM_CAN_WRITE(out)) || (!state->holding && STREAM_CAN_READ(work)));
+    bool asks = news && STREAM_CAN_WRITE(request);
+    bool takes = state->reads != 0 && STREAM_CAN_READ(data) && STREAM_CAN_WRITE(out);
+    bool tells = untold && STREAM_CAN_WRITE(index_request) && STREAM_CAN_WRITE(index_data);
+    bool obeys = due && STREAM_CAN_WRITE(out);
     if (asks) {
         uint32_t batch = ring_fetch_batch(state);
         STREAM_OPEN(struct dma_request, read, request);
@@ -123,7 +127,7 @@ ARBITER(ring_fetch, struct ring_fetch_state *state, STREAM_IN_COND(struct ring_w
         STREAM_PUSH(struct dma_request, read, request);
         state->asked += batch;
         state->reads++;
-    } else if (state->reads != 0 && STREAM_CAN_READ(data)) {
+    } else if (takes) {
         STREAM_READ(struct beat, beat, data);
         if (state->enabled) {
             STREAM_OPEN(struct ring_work, entry, out);

@@ -9,6 +9,9 @@ module dma_read #(
     parameter int CHANNELS = 16,
     parameter int RESERVED = 7,  // channels, from 0 on, that no other one can stop (dma_slots)
     parameter int SLOTS = 32,
+    // Channels whose reader may wait for what others read (dma_slots): those that fetch commands of block devices, 8 and
+    // 13, while answers of others want their data moved.
+    parameter logic [CHANNELS-1:0] DEPENDENT = CHANNELS'('h2100),
     parameter int SEGMENTS = 512,
     parameter int BEATS = 16,  // of a channel that wait for its stream
     // Bytes of a burst, two read requests of PCIe: what is under way in the slots that busy channels may have, 25 times
@@ -156,7 +159,8 @@ module dma_read #(
       .CHANNELS(CHANNELS),
       .RESERVED(RESERVED),
       .SLOTS(SLOTS),
-      .LINES(LINES)
+      .LINES(LINES),
+      .DEPENDENT(DEPENDENT)
   ) slots (
       .clk,
       .rst,

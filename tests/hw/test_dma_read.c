@@ -170,6 +170,27 @@ static void stop_one(const struct rtl_model *model, unsigned reserved)
     reader_close(&reader);
 }
 
+/* Both channels that fetch commands of block devices stop: every other one goes on for ever. */
+static void test_dependent(void **state)
+{
+    (void)state;
+    enum { NVME = 8, VIRTIO_BLK = 13 };
+    struct reader reader;
+    reader_open(&reader, &rtl_model_dma_read, 16, &dma_buses[1], 6);
+    reader.beats[NVME].stopped = reader.beats[VIRTIO_BLK].stopped = true;
+    request_packets(&reader, NVME, 60);
+    request_packets(&reader, VIRTIO_BLK, 60);
+    for (unsigned i = 0; i < 3000; i++)
+        bench_cycle(&reader.bench);
+    for (unsigned i = 0; i < 16; i++)
+        if (i != NVME && i != VIRTIO_BLK)
+            request_packets(&reader, i, 40);
+    for (unsigned i = 0; i < 16; i++)
+        if (i != NVME && i != VIRTIO_BLK)
+            expect_channel(&reader, i);
+    reader_close(&reader);
+}
+
 static void test_stops_alone(void **state)
 {
     (void)state;
@@ -264,8 +285,12 @@ static void test_one_channel_rate(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_equals_native), cmocka_unit_test(test_too_many_segments),
-                                       cmocka_unit_test(test_stops_alone),   cmocka_unit_test(test_rate),
-                                       cmocka_unit_test(test_one_channel),   cmocka_unit_test(test_one_channel_rate)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_equals_native),
+                                       cmocka_unit_test(test_too_many_segments),
+                                       cmocka_unit_test(test_stops_alone),
+                                       cmocka_unit_test(test_dependent),
+                                       cmocka_unit_test(test_rate),
+                                       cmocka_unit_test(test_one_channel),
+                                       cmocka_unit_test(test_one_channel_rate)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
