@@ -2,8 +2,10 @@
 /*
  * What only the kernels of the block path share. Depths that they rely on: block_walk.job 16 and block_walk.list 256,
  * so that the channel which reads lists ahead always has room for what it has read, and no other channel waits for it;
- * virtio_blk_header.data at least as virtio_blk_header.pending, for the same reason; finished and freed are taken at
- * any time.
+ * virtio_blk_header.data at least as virtio_blk_header.pending, for the same reason; nvme_events.freed BLOCK_TAGS, as
+ * each tag is there once at most: from block_context's jobs on, nothing waits for commands that are fetched or go to
+ * the host, so these may wait for jobs. backend_append.data has room for the entries that gather. qos takes what is
+ * finished, and virtio_blk what is free, at any time.
  */
 #ifndef CIPU_BLOCK_PATH_H
 #define CIPU_BLOCK_PATH_H

@@ -9,8 +9,14 @@ module dma_read #(
     parameter int CHANNELS = 16,
     parameter int RESERVED = 7,  // channels, from 0 on, that no other one can stop (dma_slots)
     parameter int SLOTS = 32,
+    // Channels whose reader may wait for what others read (dma_slots): those that fetch commands of block devices, 8 and
+    // 13, while answers of others want their data moved.
+    parameter logic [CHANNELS-1:0] DEPENDENT = CHANNELS'('h2100),
     parameter int SEGMENTS = 512,
-    parameter int BEATS = 16  // of a channel that wait for its stream
+    parameter int BEATS = 16,  // of a channel that wait for its stream
+    // Bytes of a burst, two read requests of PCIe: what is under way in the slots that busy channels may have, 25 times
+    // this much, must be more than the bus moves while an answer takes 250 cycles, 16,000 bytes.
+    parameter int BURST = 1024
 ) (
     input  logic                                       clk,
     input  logic                                       rst,
@@ -41,15 +47,16 @@ module dma_read #(
 
   localparam int CHANNEL = $clog2(CHANNELS);
   localparam int SLOT = $clog2(SLOTS);
-  localparam int LINES = 8;
-  localparam int LINE = 3;
+  localparam int LINES = BURST / 64;
+  localparam int LINE = $clog2(LINES);
+  localparam int BYTES = $clog2(BURST) + 1;  // a burst's, in bits
   localparam int SIDE = 1 + 16 + 16 + 1;          // error, tag, length, refused
-  localparam int ORDER = SLOT + 1 + 6 + 10 + SIDE;  // slot, last, offset, bytes
+  localparam int ORDER = SLOT + 1 + 6 + BYTES + SIDE;  // slot, last, offset, bytes
 
   // ---- requests to bursts
   logic [CHANNELS-1:0] burst_valid, burst_ready, burst_last, burst_refused, collect_idle, segment_moves;
   logic [CHANNELS*64-1:0] burst_address;
-  logic [CHANNELS*10-1:0] burst_bytes;
+  logic [CHANNELS*BYTES-1:0] burst_bytes;
   logic [CHANNELS*SIDE-1:0] burst_side;
 
   genvar c;
@@ -79,7 +86,8 @@ module dma_read #(
           .idle(collect_idle[c])
       );
       dma_split #(
-          .SIDE(SIDE)
+          .SIDE (SIDE),
+          .BURST(BURST)
       ) split (
           .clk,
           .rst,
@@ -92,7 +100,7 @@ module dma_read #(
           .burst_valid  (burst_valid[c]),
           .burst_ready  (burst_ready[c]),
           .burst_address(burst_address[c*64+:64]),
-          .burst_bytes  (burst_bytes[c*10+:10]),
+          .burst_bytes  (burst_bytes[c*BYTES+:BYTES]),
           .burst_last   (burst_last[c]),
           .burst_side   (burst_side[c*SIDE+:SIDE])
       );
@@ -107,7 +115,7 @@ module dma_read #(
   logic [SLOT-1:0] next_slot;
   logic issue, issue_refused, address_free;
   logic [63:0] issue_address;
-  logic [9:0] issue_bytes;
+  logic [BYTES-1:0] issue_bytes;
 
   assign address_free = !bus_arvalid || bus_arready;
   assign may_issue = burst_valid & order_ready & (burst_refused | (may_claim & {CHANNELS{address_free}}));
@@ -123,7 +131,7 @@ module dma_read #(
   );
   assign issue_refused = burst_refused[issue_channel];
   assign issue_address = burst_address[issue_channel*64+:64];
-  assign issue_bytes = burst_bytes[issue_channel*10+:10];
+  assign issue_bytes = burst_bytes[issue_channel*BYTES+:BYTES];
   always_comb begin
     burst_ready = '0;
     burst_ready[issue_channel] = issue;
@@ -134,7 +142,7 @@ module dma_read #(
     if (issue && !issue_refused) begin
       bus_arvalid <= 1'b1;
       bus_araddr <= {issue_address[63:6], 6'd0};
-      bus_arlen <= 8'(({4'd0, issue_address[5:0]} + issue_bytes - 10'd1) >> 6);
+      bus_arlen <= 8'((BYTES'(issue_address[5:0]) + issue_bytes - BYTES'(1)) >> 6);
       bus_arid <= next_slot;
     end
     if (rst) bus_arvalid <= 1'b0;
@@ -151,7 +159,8 @@ module dma_read #(
       .CHANNELS(CHANNELS),
       .RESERVED(RESERVED),
       .SLOTS(SLOTS),
-      .LINES(LINES)
+      .LINES(LINES),
+      .DEPENDENT(DEPENDENT)
   ) slots (
       .clk,
       .rst,
@@ -181,7 +190,7 @@ module dma_read #(
   // ---- the order of each channel's bursts, and where the walk through it is
   logic [CHANNELS-1:0] order_valid, order_taken, have_line, may_walk, flush, started, room;
   logic [CHANNELS*ORDER-1:0] order_data;
-  logic [9:0] walked[CHANNELS];  // bytes of the burst at the head
+  logic [BYTES-1:0] walked[CHANNELS];  // bytes of the burst at the head
   logic [5:0] filled[CHANNELS];  // bytes that are no whole beat yet
   logic [LINE-1:0] walk_line[CHANNELS];
 
@@ -199,7 +208,7 @@ module dma_read #(
             next_slot,
             burst_last[c],
             burst_address[c*64+:6],
-            burst_bytes[c*10+:10],
+            burst_bytes[c*BYTES+:BYTES],
             burst_side[c*SIDE+:SIDE]
           }),
           .out_valid(order_valid[c]),
@@ -217,7 +226,7 @@ module dma_read #(
   logic walk, walk_flush, head_last, head_error, head_refused, burst_end, packet_end, emit;
   logic [SLOT-1:0] head_slot;
   logic [5:0] head_offset, offset, fill;
-  logic [9:0] head_bytes, burst_left;
+  logic [BYTES-1:0] head_bytes, burst_left;
   logic [15:0] head_tag, head_length;
   logic [6:0] take, together, beat_bytes;
 
@@ -236,8 +245,8 @@ module dma_read #(
   assign walk_flush = flush[walk_channel];
   assign offset = walked[walk_channel] == 0 ? head_offset : 6'd0;
   assign burst_left = head_bytes - walked[walk_channel];
-  assign take = burst_left < 10'd64 - {4'd0, offset} ? burst_left[6:0] : 7'd64 - {1'b0, offset};
-  assign burst_end = burst_left == {3'd0, take};
+  assign take = burst_left < BYTES'(64) - BYTES'(offset) ? burst_left[6:0] : 7'd64 - {1'b0, offset};
+  assign burst_end = burst_left == BYTES'(take);
   assign fill = filled[walk_channel];
   assign together = {1'b0, fill} + take;
   assign packet_end = burst_end && head_last;
@@ -259,7 +268,7 @@ module dma_read #(
   always_ff @(posedge clk) begin
     if (walk) begin
       if (!walk_flush) begin
-        walked[walk_channel] <= burst_end ? '0 : walked[walk_channel] + {3'd0, take};
+        walked[walk_channel] <= burst_end ? '0 : walked[walk_channel] + BYTES'(take);
         walk_line[walk_channel] <= burst_end ? '0 : walk_line[walk_channel] + LINE'(1);
       end
       filled[walk_channel] <= beat_last ? '0 : together[5:0];

@@ -2,12 +2,15 @@
 // Outstanding reads: SLOTS of them, each a bus id with room for a burst. A slot belongs to a channel from the request
 // until its last line has been delivered, so data that comes always has room. One of the first RESERVED channels that
 // holds none finds one free, whatever the others do: who stops, stops itself alone. The other channels share what is
-// left: each slot that is kept free for a channel without reads is one less for those that are busy.
+// left: each slot that is kept free for a channel without reads is one less for those that are busy. Of these, a channel
+// of DEPENDENT may stop until others bring something: it holds SHARE slots at most, so that all of them leave some.
 module dma_slots #(
     parameter int CHANNELS = 16,
     parameter int RESERVED = 16,
     parameter int SLOTS = 32,
-    parameter int LINES = 8  // of a burst
+    parameter int LINES = 8,  // of a burst
+    parameter logic [CHANNELS-1:0] DEPENDENT = '0,
+    parameter int SHARE = 12
 ) (
     input  logic                       clk,
     input  logic                       rst,
@@ -35,6 +38,11 @@ module dma_slots #(
       $fatal(1, "dma_slots: %0d slots of %0d lines for %0d channels, expected more than the %0d that are reserved", SLOTS,
              LINES, CHANNELS, RESERVED);
 
+  initial
+    if ($countones(DEPENDENT) * SHARE >= SLOTS - RESERVED)
+      $fatal(1, "dma_slots: %0d dependent channels of %0d slots, expected less than %0d in all", $countones(DEPENDENT),
+             SHARE, SLOTS - RESERVED);
+
   logic [SLOTS-1:0] busy;
   logic [CHANNELS*HELD-1:0] held;  // slots by channel
   logic [HELD-1:0] free_count;
@@ -53,7 +61,8 @@ module dma_slots #(
     for (int i = 0; i < RESERVED; i++)
       if (held[i*HELD+:HELD] == 0) poor_count = poor_count + ($clog2(CHANNELS) + 1)'(1);
     for (int i = 0; i < CHANNELS; i++)
-      may_claim[i] = i < RESERVED && held[i*HELD+:HELD] == 0 ? free_count != 0 : 32'(free_count) > 32'(poor_count);
+      may_claim[i] = i < RESERVED && held[i*HELD+:HELD] == 0 ? free_count != 0 :
+          32'(free_count) > 32'(poor_count) && (!DEPENDENT[i] || 32'(held[i*HELD+:HELD]) < SHARE);
   end
 
   assign line_index = received[line_slot*COUNT+:COUNT-1];

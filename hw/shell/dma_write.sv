@@ -264,10 +264,9 @@ module dma_write #(
       active_from <= reach[5:0];
       active_to   <= '0;
       active_left <= active_left - {3'd0, take};
-      if (final_line) begin
-        active <= 1'b0;
-        released[active_channel*(BEAT+1)+:BEAT+1] <= active_end;
-      end
+      // Beat by beat, so that the next burst's come in meanwhile.
+      released[active_channel*(BEAT+1)+:BEAT+1] <= final_line ? active_end : active_head + (BEAT + 1)'(reach[6]);
+      if (final_line) active <= 1'b0;
     end
     if (begin_burst) begin
       head[begin_channel*(BEAT+1)+:BEAT+1] <= begin_end;

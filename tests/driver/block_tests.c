@@ -8,9 +8,7 @@
 
 #include <cmocka.h>
 
-#include "tests/driver/block_world.h"
-
-#define PATIENCE_SECONDS 60
+#include "tests/driver/block_load.h"
 
 static struct world *open_world(const struct block_test *job)
 {
@@ -29,98 +27,17 @@ static void close_world(struct world *world)
     free(world);
 }
 
-static void start_controllers(struct world *world)
-{
-    for (unsigned i = 0; i < WORLD_CONTROLLERS; i++)
-        world_start(world, &world->controllers[i], (uint16_t)(3 + i), (uint16_t)(10 + i * 8), i % 2 == 1);
-}
-
-static void stop_controllers(struct world *world)
-{
-    for (unsigned i = 0; i < WORLD_CONTROLLERS; i++)
-        world_stop(world, &world->controllers[i]);
-}
-
-/* One look at everything: the host answers, completions are checked. Returns whether anything came. */
-static bool look(struct world *world)
-{
-    bool some = world_serve(world) != 0;
-    for (unsigned c = 0; c < WORLD_CONTROLLERS; c++) {
-        struct world_controller *controller = &world->controllers[c];
-        for (unsigned q = 1; controller->memory && q <= WORLD_QUEUES; q++) {
-            const struct nvme_completion *completion;
-            while ((completion = world_completion(controller, &controller->pairs[q])) != NULL) {
-                world_check(world, controller, &controller->pairs[q], completion);
-                world_take(world, controller, &controller->pairs[q]);
-                some = true;
-            }
-        }
-    }
-    return some;
-}
-
-static unsigned in_flight(const struct world *world)
-{
-    unsigned sum = 0;
-    for (unsigned c = 0; c < WORLD_CONTROLLERS; c++)
-        for (unsigned q = 0; q <= WORLD_QUEUES; q++)
-            sum += world->controllers[c].pairs[q].in_flight;
-    return sum;
-}
-
-static void tell_and_fail(const struct world *world)
-{
-    for (unsigned c = 0; c < WORLD_CONTROLLERS; c++)
-        for (unsigned q = 0; q <= WORLD_QUEUES; q++)
-            print_message("controller %u queue %u: %u in flight, tail %u, head %u\n", c, q,
-                          world->controllers[c].pairs[q].in_flight, world->controllers[c].pairs[q].tail,
-                          world->controllers[c].pairs[q].head);
-    fail_msg("no completion within %d s; %llu commands, %llu raw, %llu moved came", PATIENCE_SECONDS,
-             (unsigned long long)world->commands, (unsigned long long)world->raws, (unsigned long long)world->moves);
-}
-
-static void drain(struct world *world)
-{
-    time_t since = time(NULL);
-    while (in_flight(world)) {
-        if (look(world))
-            since = time(NULL);
-        else if (time(NULL) - since > PATIENCE_SECONDS)
-            tell_and_fail(world);
-    }
-}
-
-static void load(struct world *world, uint32_t commands)
-{
-    for (uint32_t n = 0; n < commands; n++) {
-        for (unsigned c = 0; c < WORLD_CONTROLLERS; c++) {
-            struct world_controller *controller = &world->controllers[c];
-            for (unsigned q = 1; q <= WORLD_QUEUES; q++) {
-                struct world_pair *pair = &controller->pairs[q];
-                unsigned slot = world_random(world, WORLD_COMMANDS);
-                while (pair->slots[slot].busy)
-                    look(world);
-                world_random_command(world, controller, pair, slot);
-                world_submit(world, controller, pair, slot);
-            }
-        }
-        if (world_random(world, 4) == 0)
-            look(world);
-    }
-    drain(world);
-}
-
 /* Random commands of all queues of two controllers, one of them with shadow doorbells. */
 static void test_random(void **state)
 {
     const struct block_test *job = &block_test_card;
     (void)state;
     struct world *world = open_world(job);
-    start_controllers(world);
-    load(world, job->commands);
+    world_start_all(world);
+    world_load(world, job->commands);
     assert_memory_equal(world->volume, world->shadow, WORLD_VOLUME_BYTES);
     assert_true(world->commands > job->commands && world->moves > 0);
-    stop_controllers(world);
+    world_stop_all(world);
     close_world(world);
 }
 
@@ -132,8 +49,8 @@ static struct nvme_completion wait_for(struct world *world, struct world_control
     time_t since = time(NULL);
     while (!(completion = world_completion(controller, pair))) {
         world_serve(world);
-        if (time(NULL) - since > PATIENCE_SECONDS)
-            tell_and_fail(world);
+        if (time(NULL) - since > WORLD_PATIENCE_SECONDS)
+            world_give_up(world);
     }
     struct nvme_completion copy = *completion;
     world_take(world, controller, pair);
@@ -147,7 +64,7 @@ static void test_raw(void **state)
     const struct block_test *job = &block_test_card;
     (void)state;
     struct world *world = open_world(job);
-    start_controllers(world);
+    world_start_all(world);
     struct world_controller *controller = &world->controllers[0];
     for (uint32_t n = 0; n < 200; n++) {
         struct world_pair *pair = &controller->pairs[n % (WORLD_QUEUES + 1)];
@@ -160,7 +77,7 @@ static void test_raw(void **state)
         assert_int_equal(completion.sq_head, pair->tail);
     }
     assert_int_equal(world->raws, 200);
-    stop_controllers(world);
+    world_stop_all(world);
     close_world(world);
 }
 
@@ -181,7 +98,7 @@ static void test_errors(void **state)
     const struct block_test *job = &block_test_card;
     (void)state;
     struct world *world = open_world(job);
-    start_controllers(world);
+    world_start_all(world);
     struct world_pair *pair = &world->controllers[0].pairs[1];
     static const uint8_t opcodes[] = {NVME_READ, NVME_WRITE};
     for (unsigned i = 0; i < 2; i++) {
@@ -200,8 +117,8 @@ static void test_errors(void **state)
     world->fail_status = 0;
     /* What the bad ones wrote went into the volume's first bytes, if anywhere. */
     memcpy(world->shadow, world->volume, WORLD_VOLUME_BYTES);
-    load(world, job->commands / 4);
-    stop_controllers(world);
+    world_load(world, job->commands / 4);
+    world_stop_all(world);
     close_world(world);
 }
 
@@ -212,9 +129,9 @@ static void test_restart(void **state)
     (void)state;
     struct world *world = open_world(job);
     for (unsigned round = 0; round < 4; round++) {
-        start_controllers(world);
-        load(world, job->commands / 8);
-        stop_controllers(world);
+        world_start_all(world);
+        world_load(world, job->commands / 8);
+        world_stop_all(world);
         memset(world->controllers, 0, sizeof world->controllers);
     }
     assert_memory_equal(world->volume, world->shadow, WORLD_VOLUME_BYTES);

@@ -205,7 +205,7 @@ static void answer(struct world *world, const struct block_answer *answer)
     *place = *answer;
 }
 
-static void serve_command(struct world *world, const struct block_command *entry)
+void world_answer(struct world *world, const struct block_command *entry)
 {
     struct block_answer reply = {.tag = entry->tag, .flags = ANSWER_COMPLETE, .status = world->fail_status};
     assert_int_equal(entry->volume, 7);
@@ -248,7 +248,7 @@ unsigned world_serve(struct world *world)
         taken += entry->kind == BACKEND_RAW ? 2 : 1;
         if (entry->kind == BACKEND_COMMAND) {
             world->commands++;
-            serve_command(world, entry);
+            world_answer(world, entry);
         } else if (entry->kind == BACKEND_MOVED) {
             world->moves++;
             serve_moved(world, entry);

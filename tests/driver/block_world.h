@@ -71,6 +71,8 @@ void world_stop(struct world *world, struct world_controller *controller);
 void world_submit(struct world *world, struct world_controller *controller, struct world_pair *pair, unsigned slot);
 /* The host answers what waits. Returns how many entries it took. */
 unsigned world_serve(struct world *world);
+/* Makes the answer to a BACKEND_COMMAND, for cipu_host_block_send. */
+void world_answer(struct world *world, const struct block_command *entry);
 /* The next completion of a queue, NULL = none now. The caller takes it with world_take. */
 const struct nvme_completion *world_completion(struct world_controller *controller, struct world_pair *pair);
 void world_take(struct world *world, struct world_controller *controller, struct world_pair *pair);

@@ -20,9 +20,14 @@ $(eval $(call test,test_rtl_depths,tests/driver/test_rtl_depths.c $(DEPTH_SOURCE
     $(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
 endif
 
-BLOCK_SOURCES := $(addprefix tests/driver/,block_tests.c block_world.c)
+BLOCK_SOURCES := $(addprefix tests/driver/,block_tests.c block_load.c block_world.c)
+BLOCK_DEPTH_SOURCES := $(addprefix tests/driver/,block_depth_tests.c block_load.c block_world.c)
 $(eval $(call test,test_block_card,tests/driver/test_block_card.c $(BLOCK_SOURCES),cipu-packet cipu-driver,-lpcap))
+$(eval $(call test,test_block_depths,tests/driver/test_block_depths.c $(BLOCK_DEPTH_SOURCES),cipu-packet cipu-driver,-lpcap))
 ifeq ($(VARIANT),release)
+$(B)/test/test_rtl_block_depths: $(RTL_CARD_OBJECTS)
+$(eval $(call test,test_rtl_block_depths,tests/driver/test_rtl_block_depths.c $(BLOCK_DEPTH_SOURCES) $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim, \
+    $(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))
 $(B)/test/test_rtl_block_card: $(RTL_CARD_OBJECTS)
 $(eval $(call test,test_rtl_block_card,tests/driver/test_rtl_block_card.c $(BLOCK_SOURCES) $(RTL_CARD_SOURCES),cipu-packet cipu-driver cipu-hw-sim, \
     $(RTL_CARD_OBJECTS) -lpcap $(VERILATED_LDLIBS)))

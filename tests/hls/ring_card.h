@@ -23,7 +23,8 @@ struct ring_card_read {
     struct stream request, data;
     struct dma_request current;
     uint64_t left;
-    bool refuse; /* answer with zeros and an error */
+    bool refuse;  /* answer with zeros and an error */
+    bool stalled; /* answer nothing */
 };
 
 struct ring_card_write {
@@ -65,7 +66,7 @@ static inline void ring_card_open(struct ring_card *card, uint64_t seed)
     stream_open(&card->fetched, 1024, sizeof(struct ring_work)); /* so that the test's driver need not hurry */
     struct stream *requests[] = {&card->read.request, &card->fetch_write.request, &card->post_write.request};
     for (size_t i = 0; i < 3; i++)
-        stream_open(requests[i], 4, sizeof(struct dma_request));
+        stream_open(requests[i], 8, sizeof(struct dma_request));
     struct stream *beats[] = {&card->read.data, &card->fetch_write.data, &card->post_write.data};
     for (size_t i = 0; i < 3; i++)
         stream_open(beats[i], 4, sizeof(struct beat));
@@ -120,7 +121,7 @@ static inline uint8_t *ring_card_memory(struct ring_card *card, uint64_t address
 static inline bool ring_card_read_beat(struct ring_card *card)
 {
     struct ring_card_read *channel = &card->read;
-    if (!stream_room(&channel->data))
+    if (channel->stalled || !stream_room(&channel->data))
         return false;
     bool first = channel->left == 0;
     if (first) {

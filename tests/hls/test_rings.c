@@ -112,7 +112,99 @@ static void test_fetch_batches(void **context)
         take_fetched(&driver);
     }
     assert_int_equal(driver.expected, 48);
-    assert_int_equal(card.fetch_write.index_writes, 3);
+    assert_int_equal(card.fetch_write.index_writes, 1);
+}
+
+static uint32_t asked_entries(struct dma_request *read)
+{
+    assert_true(stream_get(&card.read.request, read));
+    return (uint32_t)read->length / 64;
+}
+
+/* While a read is under way others begin; what is rung when enough are is one read. */
+static void test_fetch_ahead(void **context)
+{
+    (void)context;
+    struct dma_request read;
+    ring_card_open(&card, 8);
+    ring_card_set(&card, RING_INJECT, ENTRIES, INDEX, 6, 1);
+    ring_card_settle(&card);
+    card.read.stalled = true;
+    for (uint32_t producer = 2; producer <= 14; producer += 2) {
+        ring_card_doorbell(&card, RING_INJECT, producer);
+        ring_card_settle(&card);
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(asked_entries(&read), 2);
+        assert_int_equal(read.address, RING_CARD_BUS + ENTRIES + i * 128);
+        assert_true(stream_put(&card.read.request, &read));
+    }
+    for (uint32_t i = 0; i < 4; i++)
+        asked_entries(&read);
+    assert_int_equal(hls_fifo_used(&card.read.request.fifo), 0);
+    struct beat beat = {.meta = {.bytes = 64}};
+    assert_true(stream_put(&card.read.data, &beat));
+    beat.meta.last = 1;
+    assert_true(stream_put(&card.read.data, &beat));
+    ring_card_settle(&card);
+    assert_int_equal(asked_entries(&read), 6);
+    assert_int_equal(read.address, RING_CARD_BUS + ENTRIES + 512);
+}
+
+/* What was announced before a setting comes out before it, what is behind it is of the next ring. */
+static void test_fetch_before_setting(void **context)
+{
+    (void)context;
+    struct ring_work work;
+    ring_card_open(&card, 9);
+    for (uint32_t i = 0; i < 40; i++)
+        write_entry(64, i);
+    ring_card_set(&card, RING_INJECT, ENTRIES, INDEX, 6, 1);
+    ring_card_settle(&card);
+    card.read.stalled = true;
+    ring_card_doorbell(&card, RING_INJECT, 40);
+    ring_card_settle(&card);
+    ring_card_set(&card, RING_INJECT, ENTRIES, INDEX, 6, 1);
+    ring_card_settle(&card);
+    ring_card_doorbell(&card, RING_INJECT, 3);
+    ring_card_settle(&card);
+    card.read.stalled = false;
+    for (uint32_t i = 0; i < 4; i++)
+        ring_card_settle(&card);
+    assert_true(stream_get(&card.fetched, &work));
+    assert_int_equal(work.kind, RING_WORK_SETTING);
+    struct fetch_driver driver = {.size = 64};
+    while (driver.expected < 40 && stream_get(&card.fetched, &work)) {
+        uint32_t word;
+        memcpy(&word, work.data, 4);
+        assert_int_equal(work.kind, RING_WORK_ENTRY);
+        assert_int_equal(word, driver.expected++ * 16);
+    }
+    assert_true(stream_get(&card.fetched, &work));
+    assert_int_equal(work.kind, RING_WORK_SETTING);
+    driver.expected = 0;
+    take_fetched(&driver);
+    assert_int_equal(driver.expected, 3);
+    assert_int_equal(ring_card_index(&card, INDEX).index, 3);
+}
+
+/* Of a ring that cannot be read nothing comes out but the zeros of the read that failed. */
+static void test_fetch_refused_ahead(void **context)
+{
+    (void)context;
+    struct ring_work work;
+    ring_card_open(&card, 10);
+    ring_card_set(&card, RING_INJECT, ENTRIES, INDEX, 6, 1);
+    ring_card_settle(&card);
+    card.read.refuse = true;
+    ring_card_doorbell(&card, RING_INJECT, 60);
+    for (uint32_t i = 0; i < 4; i++)
+        ring_card_settle(&card);
+    unsigned entries = 0;
+    while (stream_get(&card.fetched, &work))
+        entries += work.kind == RING_WORK_ENTRY;
+    assert_int_equal(entries, 16);
+    assert_int_equal(hls_fifo_used(&card.read.request.fifo), 0);
 }
 
 static void test_fetch_stopped(void **context)
@@ -495,6 +587,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_fetch, teardown),
         cmocka_unit_test_teardown(test_fetch_batches, teardown),
+        cmocka_unit_test_teardown(test_fetch_ahead, teardown),
+        cmocka_unit_test_teardown(test_fetch_before_setting, teardown),
+        cmocka_unit_test_teardown(test_fetch_refused_ahead, teardown),
         cmocka_unit_test_teardown(test_fetch_stopped, teardown),
         cmocka_unit_test_teardown(test_fetch_refused, teardown),
         cmocka_unit_test_teardown(test_post, teardown),

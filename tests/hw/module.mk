@@ -9,7 +9,7 @@ $(eval $(call rtl_test,test_bus,tests/hw/test_bus.c,,bus_puppet))
 
 HW_ORACLE := tests/hw/bench.c tests/hw/native_shell.c tests/hw/dma_bench.c
 $(eval $(call verilated,dma_read_4,dma_read,$(DMA_READ),CHANNELS=4 RESERVED=4 SLOTS=8 SEGMENTS=16))
-$(eval $(call verilated,dma_read_16,dma_read,$(DMA_READ),RESERVED=16))
+$(eval $(call verilated,dma_read_16,dma_read,$(DMA_READ),RESERVED=16 DEPENDENT=0))
 $(eval $(call rtl_test,test_dma_read,tests/hw/test_dma_read.c $(HW_ORACLE),cipu-driver,dma_read_4 dma_read_16 dma_read,-lpcap))
 
 $(eval $(call verilated,dma_write_4,dma_write,$(DMA_WRITE),CHANNELS=4))

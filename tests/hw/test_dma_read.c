@@ -170,6 +170,27 @@ static void stop_one(const struct rtl_model *model, unsigned reserved)
     reader_close(&reader);
 }
 
+/* Both channels that fetch commands of block devices stop: every other one goes on for ever. */
+static void test_dependent(void **state)
+{
+    (void)state;
+    enum { NVME = 8, VIRTIO_BLK = 13 };
+    struct reader reader;
+    reader_open(&reader, &rtl_model_dma_read, 16, &dma_buses[1], 6);
+    reader.beats[NVME].stopped = reader.beats[VIRTIO_BLK].stopped = true;
+    request_packets(&reader, NVME, 60);
+    request_packets(&reader, VIRTIO_BLK, 60);
+    for (unsigned i = 0; i < 3000; i++)
+        bench_cycle(&reader.bench);
+    for (unsigned i = 0; i < 16; i++)
+        if (i != NVME && i != VIRTIO_BLK)
+            request_packets(&reader, i, 40);
+    for (unsigned i = 0; i < 16; i++)
+        if (i != NVME && i != VIRTIO_BLK)
+            expect_channel(&reader, i);
+    reader_close(&reader);
+}
+
 static void test_stops_alone(void **state)
 {
     (void)state;
@@ -235,10 +256,41 @@ static void test_rate(void **state)
     reader_close(&reader);
 }
 
+/* One channel alone, one of those that keep slots free for others, moves a line in each cycle as well. */
+static void test_one_channel_rate(void **state)
+{
+    (void)state;
+    const struct bus_settings settings = {.read_latency = 220,
+                                          .write_latency = 100,
+                                          .spread = 30,
+                                          .rate = 64,
+                                          .reads_max = 32,
+                                          .one_read_per_id = true,
+                                          .seed = 1};
+    struct reader reader;
+    reader_open(&reader, &rtl_model_dma_read, 16, &settings, 1);
+    enum { PACKETS = 200, BYTES = 4096, CHANNEL = 12 };
+    reader.requests[CHANNEL].full_speed = reader.beats[CHANNEL].full_speed = true;
+    for (unsigned n = 0; n < PACKETS; n++) {
+        struct dma_request record = {.address = n * BYTES, .length = BYTES, .flags = DMA_LAST};
+        request(&reader, CHANNEL, &record);
+    }
+    expect_channel(&reader, CHANNEL);
+    uint64_t lines = PACKETS * BYTES / 64;
+    print_message("%llu lines in %llu cycles\n", (unsigned long long)lines,
+                  (unsigned long long)reader.bench.rtl.cycles);
+    assert_in_range(reader.bench.rtl.cycles, lines, lines + 500);
+    reader_close(&reader);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_equals_native), cmocka_unit_test(test_too_many_segments),
-                                       cmocka_unit_test(test_stops_alone), cmocka_unit_test(test_rate),
-                                       cmocka_unit_test(test_one_channel)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_equals_native),
+                                       cmocka_unit_test(test_too_many_segments),
+                                       cmocka_unit_test(test_stops_alone),
+                                       cmocka_unit_test(test_dependent),
+                                       cmocka_unit_test(test_rate),
+                                       cmocka_unit_test(test_one_channel),
+                                       cmocka_unit_test(test_one_channel_rate)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -227,6 +227,30 @@ static void test_rate(void **state)
     writer_close(&writer);
 }
 
+/* One channel alone writes a line in each cycle: the next burst's beats come in while one leaves. */
+static void test_one_channel_rate(void **state)
+{
+    (void)state;
+    const struct bus_settings settings = {
+        .read_latency = 220, .write_latency = 60, .rate = 64, .reads_max = 32, .seed = 1};
+    enum { PACKETS = 150, BYTES = 4096 };
+    struct writer writer;
+    writer_open(&writer, &rtl_model_dma_write, 16, &settings, 1);
+    writer.requests[5].full_speed = writer.beats[5].full_speed = writer.done[5].full_speed = true;
+    for (unsigned n = 0; n < PACKETS; n++) {
+        struct dma_request record = {.address = n * BYTES, .length = BYTES, .flags = DMA_LAST};
+        request(&writer, 5, &record);
+        send_beats(&writer, 5, BYTES);
+    }
+    expect_channel(&writer, 5);
+    compare_memory(&writer);
+    uint64_t lines = PACKETS * BYTES / 64;
+    print_message("%llu lines in %llu cycles\n", (unsigned long long)lines,
+                  (unsigned long long)writer.bench.rtl.cycles);
+    assert_in_range(writer.bench.rtl.cycles, lines, lines + 200);
+    writer_close(&writer);
+}
+
 /* An error of what was read becomes one of what was written, packet by packet, on the channel of moves alone. */
 static void test_error_of_data(void **state)
 {
@@ -263,8 +287,9 @@ static void test_error_of_data(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_equals_native), cmocka_unit_test(test_visible_before_done),
-                                       cmocka_unit_test(test_stops_alone), cmocka_unit_test(test_rate),
-                                       cmocka_unit_test(test_error_of_data)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_equals_native),    cmocka_unit_test(test_visible_before_done),
+        cmocka_unit_test(test_stops_alone),      cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_one_channel_rate), cmocka_unit_test(test_error_of_data)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

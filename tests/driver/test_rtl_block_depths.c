@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulated card, with every kernel a module, with its smallest FIFOs on the block path. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "driver/rtl/rtl.h"
+#include "tests/driver/block_depth_tests.h"
+
+static void test_smallest(void **context)
+{
+    static const struct block_depth_job job = {rtl_card_open, 2, 40};
+    (void)context;
+    block_depth_test_smallest(&job);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_smallest)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
