@@ -114,7 +114,7 @@ struct bus_place {
 struct block_engine {
     struct cipu_card *card;
     struct cipu_host *host;
-    uint64_t now; /* card time */
+    uint64_t now; /* card time; read when there is something to do, not in each round */
     struct block_pool pool;
     struct tag_list waiting[POOL_CLASSES];
     bool serving; /* within serve_waiting */
