@@ -126,7 +126,8 @@ struct native_nvme_page {
 struct native_timer {
     size_t node;
     bool armed;
-    uint32_t at; /* in BLOCK_TICK_NANOSECONDS */
+    uint32_t at;   /* in BLOCK_TICK_NANOSECONDS */
+    uint32_t told; /* by the last tick; 0 before the first one */
 };
 
 struct native_card {
