@@ -4,7 +4,8 @@
  * both.
  *
  * The thread goes in rounds: it looks at doorbells, register writes and ports, then visits every node of the schedule
- * that may be able to do something (`ready`): a node that did something makes its neighbours ready. A round that did
+ * that may be able to do something (`ready`): a node that did something makes its neighbours ready. What a read channel
+ * has fetched for a kernel before it is taken, and the next piece asked for, within the same round. A round that did
  * nothing is idle; after some idle time the thread sleeps until a doorbell, a register write or a port wakes it.
  *
  * Other threads change what the card's thread looks at (mappings, eventfds, captures) by publishing the new thing and
@@ -58,6 +59,7 @@ struct native_task {
     unsigned (*run)(void *context, struct native_activity *activity, unsigned budget);
     void *context;
     uint64_t neighbours[NATIVE_WORDS];
+    unsigned answers; /* the node that a read channel's data goes to; of others NATIVE_NODES_MAX */
     struct native_activity activity;
 };
 
@@ -124,7 +126,8 @@ struct native_nvme_page {
 struct native_timer {
     size_t node;
     bool armed;
-    uint32_t at; /* in BLOCK_TICK_NANOSECONDS */
+    uint32_t at;   /* in BLOCK_TICK_NANOSECONDS */
+    uint32_t told; /* by the last tick; 0 before the first one */
 };
 
 struct native_card {

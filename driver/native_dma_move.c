@@ -12,6 +12,8 @@
 
 #define SEGMENT_BYTES_MAX 65536u
 #define VISIT_BYTES       65536u
+#define AHEAD_BYTES       4096u
+#define AHEAD_REQUESTS    2u /* one is too near, three are no better */
 
 /* The request in progress of one side. */
 struct side {
@@ -26,6 +28,7 @@ struct side {
 struct move_block {
     struct native_card *card;
     struct side source, target;
+    struct native_map_cache ahead;
     struct hls_fifo *done;
     bool error;      /* of the packet */
     bool begun;      /* its source was */
@@ -50,8 +53,48 @@ static bool next(struct side *side, struct hls_port *requests, uint32_t invalid_
     return true;
 }
 
+struct ahead {
+    const uint8_t *memory;
+    uint32_t bytes;
+};
+
+/* What will be copied soon, when `bytes` of the current request are: memory that is far away takes longer to come than
+ * a piece to copy. */
+static struct ahead look_ahead(struct move_block *move, const struct hls_port *sources, uint32_t bytes)
+{
+    struct ahead ahead = {NULL, AHEAD_BYTES};
+    const struct dma_request *from = &move->source.current;
+    struct hls_port later = *sources;
+    uint64_t address = from->address + bytes, left = from->length - bytes;
+    if (!left) {
+        if (later.limit - later.index < AHEAD_REQUESTS)
+            return ahead;
+        later.index += AHEAD_REQUESTS - 1;
+        const struct dma_request *request = hls_slot(&later, HLS_SLOT_BYTES(struct dma_request));
+        if (request->flags & (DMA_WINDOW | DMA_REFUSED))
+            return ahead;
+        address = request->address;
+        left = request->length;
+    }
+    if (left < AHEAD_BYTES)
+        ahead.bytes = (uint32_t)left;
+    ahead.memory = native_translate(move->card, &move->ahead, address, &ahead.bytes, CIPU_DMA_READ);
+    return ahead;
+}
+
+static void copy(uint8_t *to, const uint8_t *from, uint32_t bytes, struct ahead ahead)
+{
+    uint32_t done = 0;
+    for (; bytes - done >= BEAT_BYTES; done += BEAT_BYTES) {
+        if (ahead.memory && done < ahead.bytes)
+            __builtin_prefetch(ahead.memory + done, 0, 2);
+        memcpy(to + done, from + done, BEAT_BYTES);
+    }
+    memcpy(to + done, from + done, bytes - done);
+}
+
 /* As much as lies in one piece on both sides. */
-static uint32_t copy_piece(struct move_block *move)
+static uint32_t copy_piece(struct move_block *move, const struct hls_port *sources)
 {
     struct dma_request *from = &move->source.current, *to = &move->target.current;
     bool has_source = move->source.busy;
@@ -73,7 +116,7 @@ static uint32_t copy_piece(struct move_block *move)
         reachable = native_page_left(from->address);
     bytes = reachable < bytes ? reachable : bytes;
     if (target && source)
-        memcpy(target, source, bytes);
+        copy(target, source, bytes, look_ahead(move, sources, bytes));
     else if (target)
         memset(target, 0, bytes);
     move->error |=
@@ -113,7 +156,7 @@ static enum progress step(struct move_block *move, struct hls_port *sources, str
             move->begun = true;
             move->source_end = (move->source.current.flags & DMA_LAST) != 0;
         }
-        *bytes += copy_piece(move);
+        *bytes += copy_piece(move, sources);
         if (move->source.busy && !move->source.current.length)
             move->source.busy = false;
         if (to->length)

@@ -14,6 +14,7 @@
 #define IDLE_NANOSECONDS        30000u /* spinning this long costs less than a sleep and a wake-up */
 #define SHARED_LOOK_ROUNDS      4u
 #define SHARED_LOOK_NANOSECONDS 1000000u
+#define RETURNS                 32u /* in a sweep, from read channels to those who asked them */
 
 static uint64_t now(clockid_t clock)
 {
@@ -22,25 +23,34 @@ static uint64_t now(clockid_t clock)
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+/* The first node from `node` on that is ready, NATIVE_NODES_MAX = none. */
+static unsigned next_ready(const struct native_card *card, unsigned node)
+{
+    for (unsigned word = node / 64; word < NATIVE_WORDS; word++, node = word * 64) {
+        uint64_t bits = card->ready[word] >> node % 64;
+        if (bits)
+            return node + (unsigned)__builtin_ctzll(bits);
+    }
+    return NATIVE_NODES_MAX;
+}
+
 unsigned native_sweep(struct native_card *card)
 {
-    unsigned work = 0;
-    for (unsigned word = 0; word < NATIVE_WORDS; word++) {
-        uint64_t left = UINT64_MAX; /* nodes after the last one visited */
-        for (uint64_t bits; (bits = card->ready[word] & left) != 0;) {
-            unsigned bit = (unsigned)__builtin_ctzll(bits);
-            left = bit == 63 ? 0 : UINT64_MAX << (bit + 1);
-            card->ready[word] &= ~(UINT64_C(1) << bit);
-            struct native_task *task = &card->tasks[word * 64 + bit];
-            unsigned done = task->run(task->context, &task->activity, NATIVE_BUDGET);
-            if (!done)
-                continue;
-            work += done;
+    unsigned work = 0, returns = 0, node = 0;
+    while ((node = next_ready(card, node)) < NATIVE_NODES_MAX) {
+        struct native_task *task = &card->tasks[node];
+        card->ready[node / 64] &= ~(UINT64_C(1) << node % 64);
+        unsigned done = task->run(task->context, &task->activity, NATIVE_BUDGET);
+        work += done;
+        if (done) {
             for (unsigned i = 0; i < NATIVE_WORDS; i++)
                 card->ready[i] |= task->neighbours[i];
-            if (done >= NATIVE_BUDGET)
-                card->ready[word] |= UINT64_C(1) << bit;
         }
+        if (done >= NATIVE_BUDGET)
+            native_make_ready(card, node);
+        /* Who fetches in small pieces asks for the next one at once: a round then carries them all. */
+        bool again = done && task->answers < node && returns++ < RETURNS;
+        node = again ? task->answers : node + 1;
     }
     return work;
 }

@@ -17,10 +17,11 @@ static uint32_t ticks_now(struct native_card *card)
     return (uint32_t)(native_time(&card->base) / BLOCK_TICK_NANOSECONDS);
 }
 
+/* What a kernel knows of the time is what its last tick told, which may be longer ago than half of the range. */
 static uint32_t ticks_left(const struct native_timer *timer, uint32_t now)
 {
-    uint32_t left = timer->at - now;
-    return left <= BLOCK_TIMER_AHEAD ? left : 0;
+    uint32_t wanted = timer->at - timer->told, passed = now - timer->told;
+    return (int32_t)wanted <= 0 || passed >= wanted ? 0 : wanted - passed;
 }
 
 uint64_t native_timers_look(struct native_card *card)
@@ -35,10 +36,9 @@ uint64_t native_timers_look(struct native_card *card)
         if (!have_now)
             now = ticks_now(card);
         have_now = true;
-        uint32_t left = ticks_left(timer, now);
-        if (left == 0)
+        uint64_t wait = (uint64_t)ticks_left(timer, now) * BLOCK_TICK_NANOSECONDS;
+        if (!wait)
             native_make_ready(card, timer->node);
-        uint64_t wait = (uint64_t)left * BLOCK_TICK_NANOSECONDS;
         next = wait < next ? wait : next;
     }
     return next;
@@ -66,6 +66,7 @@ static unsigned run(void *context, struct native_activity *activity, unsigned bu
             struct timer_tick *tick = hls_slot(&ticks, HLS_SLOT_BYTES(struct timer_tick));
             *tick = (struct timer_tick){.now = now};
             ticks.index++;
+            timer->told = now;
             timer->armed = false;
             done++;
         }
@@ -79,6 +80,7 @@ static void reset(void *context)
 {
     struct timer_block *block = context;
     block->timer->armed = false;
+    block->timer->told = 0;
 }
 
 int native_timer_create(struct native_card *card, size_t node, struct cipu_error *error)

@@ -258,10 +258,9 @@ struct timer_tick {
     uint32_t now; /* in BLOCK_TICK_NANOSECONDS */
     uint32_t reserved;
 };
-/* To the shell's timer: wake me when `at` has come; a later request replaces an earlier one. Times wrap around: what is
- * not within BLOCK_TIMER_AHEAD from now on has come, however long ago. So who has heard no tick for hours, and asks by
- * the time of the last one, gets one at once. */
-#define BLOCK_TIMER_AHEAD (1u << 16)
+/* To the shell's timer: wake me when `at` has come; a later request replaces an earlier one. `at` is at most half of
+ * the range after the time of the last tick, or after 0 before there was one, however long ago that is; what is not
+ * after it has come. */
 struct timer_request {
     uint32_t at; /* in BLOCK_TICK_NANOSECONDS */
     uint32_t reserved;

@@ -28,8 +28,11 @@ module timer #(
     for (t = 0; t < TIMERS; t++) begin : timers
       logic [31:0] at, now;
       logic due;
-      // Times wrap around: what is not due is at most BLOCK_TIMER_AHEAD away.
-      assign due = armed[t] && 32'(at - time_tick - 32'd1) >= 32'h0001_0000;
+      // A kernel asks from the time of its last tick on, which may be longer ago than half of the range.
+      logic [31:0] wanted, passed;
+      assign wanted = at - now;
+      assign passed = time_tick - now;
+      assign due = armed[t] && (wanted[31] || passed >= wanted);
       assign tick_data[t*cipu::TIMER_TICK_BITS+:cipu::TIMER_TICK_BITS] = {32'd0, now};
 
       always_ff @(posedge clk) begin
@@ -46,6 +49,7 @@ module timer #(
         if (rst) begin
           armed[t] <= 1'b0;
           tick_valid[t] <= 1'b0;
+          now <= '0;
         end
       end
     end

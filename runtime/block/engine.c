@@ -42,6 +42,8 @@ static unsigned take_entries(struct block_engine *engine)
         const struct block_command *entries = cipu_host_block_entries(engine->host, &count);
         if (!entries || !count)
             break;
+        if (!taken)
+            engine->now = cipu_card_time(engine->card);
         if (count > ROUND_ENTRIES - taken)
             count = ROUND_ENTRIES - taken;
         for (uint32_t i = 0; i < count; i++)
@@ -56,6 +58,8 @@ static unsigned take_entries(struct block_engine *engine)
 static unsigned poll_backends(struct block_engine *engine)
 {
     unsigned finished = 0;
+    if (engine->active_count)
+        engine->now = cipu_card_time(engine->card);
     for (unsigned i = engine->active_count; i-- > 0;) {
         if (i >= engine->active_count)
             continue;
@@ -80,7 +84,6 @@ static unsigned run_round(void *context)
     engine_enter(engine);
     if (engine->attended && engine->idle % FORGET_EVERY == FORGET_FIRST)
         forget_events(engine);
-    engine->now = cipu_card_time(engine->card);
     unsigned work = inbox_run(engine);
     work += command_send_unsent(engine);
     work += take_entries(engine);

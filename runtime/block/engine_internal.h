@@ -138,7 +138,7 @@ struct bus_place {
 struct block_engine {
     struct cipu_card *card;
     struct cipu_host *host;
-    uint64_t now; /* card time */
+    uint64_t now; /* card time; read when there is something to do, not in each round */
     struct block_pool pool;
     struct block_volume *hungry, **hungry_last; /* volumes with commands that wait for buffers */
     bool serving, serve_again;                  /* within buffers_serve; a buffer was given back meanwhile */

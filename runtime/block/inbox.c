@@ -41,6 +41,7 @@ unsigned inbox_run(struct block_engine *engine)
     engine->inbox_last = &engine->inbox;
     atomic_store_explicit(&engine->posted, false, memory_order_relaxed);
     pthread_mutex_unlock(&engine->lock);
+    engine->now = cipu_card_time(engine->card);
     while (item) {
         struct inbox_item *next = item->next;
         item->run(engine, item); /* which may be the end of it */

@@ -7,6 +7,8 @@ MOVER_SOURCES := tests/driver/dma_tests.c tests/driver/mover_card.c build/gen/na
 $(eval $(call test,test_native_dma,tests/driver/test_native_dma.c $(MOVER_SOURCES),cipu-driver,-lpcap))
 $(eval $(call rtl_test,test_rtl_dma,tests/driver/test_rtl_dma.c $(MOVER_SOURCES) $(RTL_CARD),cipu-driver,$(CARD_MODELS),-lpcap))
 $(eval $(call test,test_stream,tests/driver/test_stream.c,))
+$(eval $(call test,test_native_doorbells,tests/driver/test_native_doorbells.c,cipu-packet cipu-driver,-lpcap))
+$(eval $(call test,test_native_timer,tests/driver/test_native_timer.c,cipu-packet cipu-driver,-lpcap))
 $(eval $(call test,test_ports,tests/driver/test_ports.c build/gen/native_wire.c,cipu-driver,-lpcap))
 $(eval $(call rtl_test,test_rtl_ports,tests/driver/test_ports.c build/gen/native_wire.c $(RTL_CARD),cipu-driver,$(CARD_MODELS),-lpcap))
 $(eval $(call program,card-wire,tests/driver/wire.c build/gen/native_wire.c,cipu-driver,-lpcap))

@@ -264,6 +264,7 @@ static void test_full_punt_ring(void **context)
     uint32_t dropped = cipu_host_dropped(fixture->host, RING_PUNT);
     assert_true(dropped > 0 && dropped < sent);
     receive_until(fixture, sent - dropped, 1000);
+    quiet(fixture); /* the card gives entries back one by one: a packet that comes at once may find its share taken */
     assert_int_equal(inject_packet(fixture, 1500, sent), 0);
     receive_until(fixture, sent - dropped + 1, 1000);
 }

@@ -25,6 +25,7 @@ struct volume {
 
 struct flight {
     uint64_t due;
+    uint64_t told; /* the time of the last tick */
     uint16_t tag;
 };
 
@@ -93,14 +94,15 @@ static inline bool run_timer(struct world *world)
     struct timer_request request;
     bool busy = false;
     while (stream_get(&world->timer, &request)) {
-        uint32_t ahead = request.at - (uint32_t)world->now;
-        world->due = world->now + (ahead <= BLOCK_TIMER_AHEAD ? ahead : 0);
+        uint32_t wanted = request.at - (uint32_t)world->told;
+        world->due = (int32_t)wanted <= 0 ? world->now : world->told + wanted;
         world->armed = true;
         busy = true;
     }
     if (world->armed && world->due <= world->now) {
         struct timer_tick tick = {(uint32_t)world->now, 0};
         assert_true(stream_put(&world->tick, &tick));
+        world->told = world->now;
         world->armed = false;
         world->ticks++;
         busy = true;
