@@ -25,7 +25,6 @@ struct volume {
 
 struct flight {
     uint64_t due;
-    uint64_t told; /* the time of the last tick */
     uint16_t tag;
 };
 
@@ -37,6 +36,7 @@ struct world {
     uint32_t order[BLOCK_TAGS]; /* number of the command with the tag */
     uint64_t now;               /* ticks */
     uint64_t due;               /* of the timer */
+    uint64_t told;              /* by its last tick */
     bool armed;
     uint32_t latency; /* of the disk, in ticks */
     struct flight flights[1024];
