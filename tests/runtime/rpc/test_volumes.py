@@ -80,8 +80,10 @@ def calls():
 
 def faults():
     with Daemon(VOLUMES + '  - {{name: drill, backend: "fault:read-error,memory:", size: 1MiB}}\n') as daemon:
+        same(volume(daemon, "drill")["faults"], "read-error")
         daemon.call("volume_set_faults", name="drill", rules="write-error=0x1000-0x2000*3;read-delay@5000")
-        daemon.call("volume_set_faults", name="drill", rules="none")
+        same(volume(daemon, "drill")["faults"], "write-error=0x1000-0x2000*3;read-delay@5000")
+        same(daemon.call("volume_set_faults", name="drill", rules="none")["faults"], "none")
         error = refusal(-22, daemon.call, "volume_set_faults", name="drill", rules="write-burn")
         assert "expected OPERATION-ACTION" in error.message, error.message
         error = refusal(-22, daemon.call, "volume_set_faults", name="scratch", rules="read-error")
