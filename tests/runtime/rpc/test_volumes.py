@@ -227,6 +227,17 @@ def kept_namespaces():
         daemon.call("controller_create", id=7, name="one", type="nvme", socket=daemon.folder + "/one", subsystem=TENANT)
         same(volume(daemon, "tenant-ns2")["attachments"], 1)
         daemon.call("controller_delete", name="one")
+        # One that a single controller has at a time leaves one that is not there.
+        daemon.stop()
+        keep(good % one.replace("true", "false", 1) % "false")
+        daemon.write(SUBSYSTEMS.replace("name: one", "name: three"))
+        daemon.start()
+        same(volume(daemon, "tenant-ns2")["attachments"], 0)
+        daemon.call("volume_attach", controller="three", volume="tenant-ns2")
+        daemon.call("controller_create", id=7, name="one", type="nvme", socket=daemon.folder + "/seven", subsystem=TENANT)
+        refusal(-16, daemon.call, "volume_attach", controller="one", volume="tenant-ns2")
+        daemon.call("controller_delete", name="one")
+        daemon.call("controller_delete", name="three")
         daemon.call("volume_delete", name="tenant-ns2", destroy=True)
         same(([one["name"] for one in daemon.call("disk_list")[0]["volumes"]], daemon.call("subsystem_list")[-1]["unallocated"]),
              (["root"], 24 * MIB))
