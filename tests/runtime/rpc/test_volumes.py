@@ -203,11 +203,11 @@ def kept_namespaces():
         with open(daemon.folder + "/namespaces-tenant", encoding="utf-8") as file:
             same(json.load(file), {"version": 1, "controllers": ["one"], "namespaces": []})
         # A volume of the disk that is there: it is opened with its form and attached.
-        daemon.stop()
+        same(daemon.stop(), 0)
         daemon.write(VOLUMES)
         daemon.start()
         daemon.call("volume_create", name="x", backend="disk:fast/tenant-ns2", size="5MiB", create=True)
-        daemon.stop()
+        same(daemon.stop(), 0)
         keep(good % one % "false")
         daemon.write(SUBSYSTEMS)
         daemon.start()
@@ -228,7 +228,7 @@ def kept_namespaces():
         same(volume(daemon, "tenant-ns2")["attachments"], 1)
         daemon.call("controller_delete", name="one")
         # One that a single controller has at a time leaves one that is not there.
-        daemon.stop()
+        same(daemon.stop(), 0)
         keep(good % one.replace("true", "false", 1) % "false")
         daemon.write(SUBSYSTEMS.replace("name: one", "name: three"))
         daemon.start()
