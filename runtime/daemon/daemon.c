@@ -17,15 +17,33 @@ static int add_ports(struct daemon *daemon, const struct config *config, struct 
     return result;
 }
 
-/* After a daemon was killed the kernel may hold its files for a moment longer. */
-static int add_volume(struct daemon *daemon, const struct volume_settings *settings, struct cipu_error *error)
+/* After a daemon was killed the kernel may hold its files for a moment longer: whether to try again. */
+static bool is_held(int result, unsigned *tries)
 {
     const struct timespec pause = {0, 50000000};
-    int result = daemon_volume_add(daemon, settings, ORIGIN_FILE, error);
-    for (unsigned tries = 0; result == -EBUSY && tries < 60; tries++) {
-        nanosleep(&pause, NULL);
+    if (result != -EBUSY || ++*tries > 60)
+        return false;
+    nanosleep(&pause, NULL);
+    return true;
+}
+
+static int add_disk(struct daemon *daemon, const struct disk_settings *settings, struct cipu_error *error)
+{
+    unsigned tries = 0;
+    int result;
+    do
+        result = daemon_disk_add(daemon, settings, ORIGIN_FILE, error);
+    while (is_held(result, &tries));
+    return result;
+}
+
+static int add_volume(struct daemon *daemon, const struct volume_settings *settings, struct cipu_error *error)
+{
+    unsigned tries = 0;
+    int result;
+    do
         result = daemon_volume_add(daemon, settings, ORIGIN_FILE, error);
-    }
+    while (is_held(result, &tries));
     return result;
 }
 
@@ -33,7 +51,7 @@ static int add_objects(struct daemon *daemon, const struct config *config, struc
 {
     int result = add_ports(daemon, config, error);
     for (size_t i = 0; i < config->disk_count && result == 0; i++)
-        result = daemon_disk_add(daemon, &config->disks[i].disk, ORIGIN_FILE, error);
+        result = add_disk(daemon, &config->disks[i].disk, error);
     for (size_t i = 0; i < config->subsystem_count && result == 0; i++)
         result = daemon_pool_add(daemon, &config->subsystems[i].subsystem, error);
     for (size_t i = 0; i < config->volume_count && result == 0; i++)

@@ -288,6 +288,8 @@ int namespace_pool_attach(struct namespace_pool *pool, uint32_t nsid, uint16_t c
     uint64_t bit = UINT64_C(1) << cntlid;
     if (!record.wish.nsid)
         return -ENOENT;
+    if (attached && !record.wish.shared) /* whoever had it, and is not there any more, has it no longer */
+        record.controllers = 0;
     record.controllers = attached ? record.controllers | bit : record.controllers & ~bit;
     return keep(pool, nsid, &record);
 }

@@ -107,8 +107,8 @@ int daemon_pool_remove(struct daemon *daemon, const char *name, struct cipu_erro
     if (find_subsystem(daemon, pool->settings.nqn))
         return cipu_fail(error, -EBUSY, "subsystem %s: has controllers", name);
     *link = pool->next;
+    log_info("subsystem closed", "name=%s", pool->name);
     namespace_pool_close(pool);
-    log_info("subsystem closed", "name=%s", name);
     return 0;
 }
 

@@ -118,7 +118,7 @@ static int enter(struct daemon *daemon, const struct volume_record *record, stru
 int daemon_volume_enter(struct daemon *daemon, struct block_volume *volume, const struct volume_settings *settings,
                         enum origin origin, struct namespace_pool *pool, struct cipu_error *error)
 {
-    const struct volume_record record = {volume, *settings, origin, pool};
+    const struct volume_record record = {.volume = volume, .wanted = *settings, .origin = origin, .pool = pool};
     daemon_volumes_lock(daemon);
     int result = enter(daemon, &record, error);
     daemon_volumes_unlock(daemon);

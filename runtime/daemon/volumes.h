@@ -17,7 +17,8 @@ struct volume_record {
     struct block_volume *volume;
     struct volume_settings wanted; /* as the file or the call gave it */
     enum origin origin;
-    struct namespace_pool *pool; /* whose guest made it; NULL = no guest did */
+    struct namespace_pool *pool;       /* whose guest made it; NULL = no guest did */
+    char faults[VOLUME_BACKEND_BYTES]; /* rules that were set since it was opened; "" = its backend's */
 };
 
 struct disk_record {

@@ -84,8 +84,8 @@ int nvme_namespace_add(struct nvme_subsystem *subsystem, uint32_t nsid, struct b
 int nvme_namespace_restore(struct nvme_subsystem *subsystem, const struct nvme_namespace_wish *wish,
                            struct block_volume *volume, struct cipu_error *error);
 int nvme_namespace_remove(struct nvme_subsystem *subsystem, uint32_t nsid); /* detaches it; -ENOENT */
-/* Deletes one that a guest made as the guest itself would. -EBUSY: a controller has it, or a guest's command is making
- * or deleting one; -EPERM: no guest made it; -ENOENT. */
+/* Deletes one that a guest made as the guest itself would. -EBUSY: a controller or a sanitize operation has it, or a
+ * guest's command is making or deleting one; -EPERM: no guest made it; -ENOENT. */
 int nvme_namespace_delete(struct nvme_subsystem *subsystem, uint32_t nsid);
 int nvme_namespace_attach(struct nvme_controller *controller, uint32_t nsid, struct cipu_error *error);
 int nvme_namespace_detach(struct nvme_controller *controller, uint32_t nsid);

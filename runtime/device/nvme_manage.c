@@ -112,20 +112,30 @@ static int remove_made(struct nvme_subsystem *subsystem, uint32_t nsid)
     return 0;
 }
 
-/* 0: a guest made it; -ENOENT, -EPERM: it is the operator's; -EBUSY: alone, and a controller has it. */
-static int check_made(struct nvme_subsystem *subsystem, uint32_t nsid, bool alone)
+/* 0: a guest made it; -ENOENT; -EPERM: it is the operator's. */
+static int check_made(struct nvme_subsystem *subsystem, uint32_t nsid)
 {
     pthread_mutex_lock(&subsystem->lock);
     const struct nvme_namespace *namespace = nvme_namespace_find(subsystem, nsid);
-    int result = !namespace ? -ENOENT : !namespace->made ? -EPERM : alone && namespace->attached != 0 ? -EBUSY : 0;
+    int result = !namespace ? -ENOENT : namespace->made ? 0 : -EPERM;
     pthread_mutex_unlock(&subsystem->lock);
     return result;
+}
+
+/* Nobody has it, and no sanitize operation, which would be waited for. */
+static bool is_at_rest(struct nvme_subsystem *subsystem, uint32_t nsid)
+{
+    pthread_mutex_lock(&subsystem->lock);
+    const struct nvme_namespace *namespace = nvme_namespace_find(subsystem, nsid);
+    bool rests = namespace && !namespace->attached && subsystem->sanitize.state != NVME_SANITIZE_RUNNING;
+    pthread_mutex_unlock(&subsystem->lock);
+    return rests;
 }
 
 static uint16_t remove_one(struct nvme_request *request, uint32_t nsid)
 {
     struct nvme_subsystem *subsystem = request->controller->subsystem;
-    int result = check_made(subsystem, nsid, false);
+    int result = check_made(subsystem, nsid);
     if (result == -ENOENT)
         return nvme_refuse(request, NVME_INVALID_FIELD, NVME_LOCATION(4, 0));
     if (result)
@@ -138,7 +148,7 @@ static uint16_t remove_all(struct nvme_request *request)
     struct nvme_subsystem *subsystem = request->controller->subsystem;
     uint16_t status = NVME_SUCCESS;
     for (uint32_t i = 1; i <= NVME_NAMESPACES_MAX && !status; i++)
-        if (check_made(subsystem, i, false) == 0)
+        if (check_made(subsystem, i) == 0)
             status = remove_one(request, i);
     return status;
 }
@@ -147,7 +157,9 @@ int nvme_namespace_delete(struct nvme_subsystem *subsystem, uint32_t nsid)
 {
     if (pthread_mutex_trylock(&subsystem->managing) != 0)
         return -EBUSY;
-    int result = check_made(subsystem, nsid, true);
+    int result = check_made(subsystem, nsid);
+    if (!result && !is_at_rest(subsystem, nsid))
+        result = -EBUSY;
     if (!result)
         result = remove_made(subsystem, nsid);
     pthread_mutex_unlock(&subsystem->managing);

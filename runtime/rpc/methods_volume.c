@@ -68,6 +68,15 @@ static json_t *describe_uuid(const uint8_t uuid[16])
     return json_string(text);
 }
 
+/* What goes wrong with it now. */
+static json_t *describe_faults(const struct volume_record *record)
+{
+    const char *rules = record->wanted.backend + strlen("fault:"), *comma = strchr(rules, ',');
+    if (record->faults[0])
+        return json_string(record->faults);
+    return comma ? json_stringn(rules, (size_t)(comma - rules)) : json_string(rules);
+}
+
 static json_t *describe(const struct volume_record *record)
 {
     struct volume_info info;
@@ -78,6 +87,8 @@ static json_t *describe(const struct volume_record *record)
     json_object_set_new(object, "uuid", describe_uuid(info.settings.uuid));
     json_object_set_new(object, "encrypted", json_boolean(info.backend.encrypted));
     json_object_set_new(object, "attachments", json_integer(info.attachments));
+    if (strncmp(record->wanted.backend, "fault:", strlen("fault:")) == 0)
+        json_object_set_new(object, "faults", describe_faults(record));
     json_object_set_new(object, "origin", json_string(origin_name(record->origin)));
     return object;
 }
@@ -236,11 +247,16 @@ static int volume_erase(struct rpc_call *call)
 static int volume_set_faults(struct rpc_call *call)
 {
     const struct volume_faults *faults = call->parameters;
-    const struct volume_record *record = select_volume(call, faults->name);
+    struct volume_record *record = select_volume(call, faults->name);
     if (!record)
         return -ENOENT;
-    return block_volume_set_faults(record->volume, strcmp(faults->rules, "none") == 0 ? "" : faults->rules,
-                                   &call->error);
+    const char *rules = strcmp(faults->rules, "none") == 0 ? "" : faults->rules;
+    int result = block_volume_set_faults(record->volume, rules, &call->error);
+    if (result == 0) {
+        memcpy(record->faults, faults->rules, sizeof(record->faults));
+        call->result = describe(record);
+    }
+    return result;
 }
 
 int rpc_volume_create(struct rpc_call *call)

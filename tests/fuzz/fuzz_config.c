@@ -37,6 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         round_trip(&disk_schema, &config->disks[i].disk, sizeof(config->disks[i].disk));
     for (size_t i = 0; config && i < config->volume_count; i++)
         round_trip(&volume_schema, &config->volumes[i].volume, sizeof(config->volumes[i].volume));
+    for (size_t i = 0; config && i < config->subsystem_count; i++)
+        round_trip(&subsystem_schema, &config->subsystems[i].subsystem, sizeof(config->subsystems[i].subsystem));
     for (size_t i = 0; config && i < config->controller_count; i++)
         round_trip(&controller_schema, &config->controllers[i].controller, sizeof(config->controllers[i].controller));
     config_errors_free(&errors);

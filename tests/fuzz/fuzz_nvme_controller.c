@@ -2,8 +2,12 @@
 /*
  * A hostile guest of an NVMe controller: any registers, any commands with any data, in any order, while another one
  * shares its namespaces. Each command ends exactly once (nvme_bench.c sees to it), nothing leaves a volume, a reset
- * ends everything, and the other controller goes on.
+ * ends everything, and the other controller goes on. The guest makes namespaces and deletes them; those of the operator
+ * it can neither delete nor take away from the other controller.
  */
+#include <errno.h>
+
+#include "runtime/device/nvme_internal.h"
 #include "tests/runtime/device/nvme_bench.h"
 
 #define STEPS_MAX  64u
@@ -130,6 +134,80 @@ static void read_by_other(struct nvme_controller *other)
     check(bench_status(other, 0, &identify, data, sizeof data) == NVME_SUCCESS, "the other controller does not answer");
 }
 
+/* ---- what the guest makes ---- */
+
+#define MADE_MOST 4u
+
+static struct made {
+    struct block_volume volume;
+    uint32_t nsid; /* 0 = none */
+    bool retired;
+} made[MADE_MOST];
+
+static struct made *find_made(uint32_t nsid)
+{
+    for (unsigned i = 0; i < MADE_MOST; i++)
+        if (made[i].nsid == nsid)
+            return &made[i];
+    return NULL;
+}
+
+static int make(void *context, const struct nvme_namespace_wish *wish, struct block_volume **volume)
+{
+    struct made *one = find_made(0);
+    (void)context;
+    check(wish->nsid > 2 && wish->nsid <= NVME_NAMESPACES_MAX && !find_made(wish->nsid), "an id that is taken");
+    check(wish->bytes && wish->bytes % wish->block_bytes == 0, "a size that is none");
+    if (!one)
+        return -EMFILE;
+    if (wish->bytes > BENCH_VOLUME_BYTES)
+        return -ENOSPC;
+    bench_volume(&one->volume, 3 + (unsigned)(one - made));
+    one->volume.info.settings.bytes = wish->bytes;
+    one->volume.info.settings.block_bytes = wish->block_bytes;
+    one->nsid = wish->nsid;
+    one->retired = false;
+    *volume = &one->volume;
+    return 0;
+}
+
+static int attach(void *context, uint32_t nsid, uint16_t cntlid, bool attached)
+{
+    (void)context;
+    (void)attached;
+    check(nsid && find_made(nsid) && cntlid < 2, "an attachment that is not the guest's");
+    return 0;
+}
+
+static int retire(void *context, uint32_t nsid)
+{
+    (void)context;
+    check(nsid && find_made(nsid), "a deletion of what is not the guest's");
+    find_made(nsid)->retired = true;
+    return 0;
+}
+
+static void remove_made(void *context, uint32_t nsid)
+{
+    struct made *one = find_made(nsid);
+    (void)context;
+    check(one && one->retired && !one->volume.listeners && !one->volume.attached[0], "a volume goes that is in use");
+    free(one->volume.bytes);
+    one->nsid = 0;
+}
+
+static void capacity(void *context, uint64_t *total, uint64_t *unallocated)
+{
+    (void)context;
+    *total = *unallocated = BENCH_VOLUME_BYTES;
+}
+
+static const struct nvme_subsystem_ops maker = {.volume_make = make,
+                                                .volume_attach = attach,
+                                                .volume_retire = retire,
+                                                .volume_remove = remove_made,
+                                                .capacity = capacity};
+
 static struct bench *bench;
 
 static void set_up(void)
@@ -137,6 +215,7 @@ static void set_up(void)
     void *state;
     bench_setup(&state);
     bench = state;
+    bench->subsystem->settings.ops = &maker;
     bench_enable(bench->controllers[1]);
     bench_create_pair(bench->controllers[1], 1);
 }
@@ -160,6 +239,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check(!bench_sq[bench_base(controller)].set, "the admin queue outlives a reset");
     check(bench_out_of_range == 0, "an operation beyond a volume");
+    for (uint32_t nsid = 1; nsid <= 2; nsid++) {
+        uint64_t controllers;
+        check(nvme_namespace_volume(bench->subsystem, nsid, &controllers) == &bench->volumes[nsid - 1] &&
+                  controllers == 3,
+              "an operator's namespace is not where it was");
+    }
     read_by_other(bench->controllers[1]);
     return 0;
 }

@@ -80,8 +80,10 @@ def calls():
 
 def faults():
     with Daemon(VOLUMES + '  - {{name: drill, backend: "fault:read-error,memory:", size: 1MiB}}\n') as daemon:
+        same(volume(daemon, "drill")["faults"], "read-error")
         daemon.call("volume_set_faults", name="drill", rules="write-error=0x1000-0x2000*3;read-delay@5000")
-        daemon.call("volume_set_faults", name="drill", rules="none")
+        same(volume(daemon, "drill")["faults"], "write-error=0x1000-0x2000*3;read-delay@5000")
+        same(daemon.call("volume_set_faults", name="drill", rules="none")["faults"], "none")
         error = refusal(-22, daemon.call, "volume_set_faults", name="drill", rules="write-burn")
         assert "expected OPERATION-ACTION" in error.message, error.message
         error = refusal(-22, daemon.call, "volume_set_faults", name="scratch", rules="read-error")
@@ -228,11 +230,11 @@ def kept_namespaces():
         with open(daemon.folder + "/namespaces-tenant", encoding="utf-8") as file:
             same(json.load(file), {"version": 1, "controllers": ["one"], "namespaces": []})
         # A volume of the disk that is there: it is opened with its form and attached.
-        daemon.stop()
+        same(daemon.stop(), 0)
         daemon.write(VOLUMES)
         daemon.start()
         daemon.call("volume_create", name="x", backend="disk:fast/tenant-ns2", size="5MiB", create=True)
-        daemon.stop()
+        same(daemon.stop(), 0)
         keep(good % one % "false")
         daemon.write(SUBSYSTEMS)
         daemon.start()
@@ -252,6 +254,17 @@ def kept_namespaces():
         daemon.call("controller_create", id=7, name="one", type="nvme", socket=daemon.folder + "/one", subsystem=TENANT)
         same(volume(daemon, "tenant-ns2")["attachments"], 1)
         daemon.call("controller_delete", name="one")
+        # One that a single controller has at a time leaves one that is not there.
+        same(daemon.stop(), 0)
+        keep(good % one.replace("true", "false", 1) % "false")
+        daemon.write(SUBSYSTEMS.replace("name: one", "name: three"))
+        daemon.start()
+        same(volume(daemon, "tenant-ns2")["attachments"], 0)
+        daemon.call("volume_attach", controller="three", volume="tenant-ns2")
+        daemon.call("controller_create", id=7, name="one", type="nvme", socket=daemon.folder + "/seven", subsystem=TENANT)
+        refusal(-16, daemon.call, "volume_attach", controller="one", volume="tenant-ns2")
+        daemon.call("controller_delete", name="one")
+        daemon.call("controller_delete", name="three")
         daemon.call("volume_delete", name="tenant-ns2", destroy=True)
         same(([one["name"] for one in daemon.call("disk_list")[0]["volumes"]], daemon.call("subsystem_list")[-1]["unallocated"]),
              (["root"], 24 * MIB))
