@@ -262,7 +262,7 @@ static int transfer(struct block_volume *volume, unsigned function, struct backe
         if (request->operation == BACKEND_WRITE)
             memcpy(memory, buffer + done, piece);
         result = operate(volume, function, request, &memory);
-        if (request->operation == BACKEND_READ && !result)
+        if (request->operation == BACKEND_READ && !result && memory)
             memcpy(buffer + done, memory, piece);
     }
     free(memory);
