@@ -49,17 +49,18 @@ static struct secrets *lock_page(const char *path, struct cipu_error *error)
     return NULL;
 }
 
-static int allocate(const char *path, struct crypt_keys **result, struct cipu_error *error)
+static struct secrets *allocate(const char *path, struct crypt_keys **result, struct cipu_error *error)
 {
     struct crypt_keys *keys = *result = calloc(1, sizeof *keys);
     if (keys) {
         keys->encrypt = EVP_CIPHER_CTX_new();
         keys->decrypt = EVP_CIPHER_CTX_new();
     }
-    if (!keys || !keys->encrypt || !keys->decrypt)
-        return cipu_fail(error, -ENOMEM, "%s: no memory for a cipher", path);
-    keys->secrets = lock_page(path, error);
-    return keys->secrets ? 0 : -ENOMEM;
+    if (!keys || !keys->encrypt || !keys->decrypt) {
+        cipu_fail(error, -ENOMEM, "%s: no memory for a cipher", path);
+        return NULL;
+    }
+    return keys->secrets = lock_page(path, error);
 }
 
 void crypt_keys_close(struct crypt_keys *keys)
@@ -134,9 +135,8 @@ int crypt_keys_open(const char *path, struct crypt_keys **result, struct cipu_er
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return cipu_fail(error, -errno, "key file %s: %s", path, strerror(errno));
-    int code = allocate(path, &keys, error);
-    if (!code)
-        code = read_file(keys->secrets, fd, path, error);
+    struct secrets *secrets = allocate(path, &keys, error);
+    int code = secrets ? read_file(secrets, fd, path, error) : -ENOMEM;
     close(fd);
     if (code) {
         crypt_keys_close(keys);

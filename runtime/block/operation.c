@@ -244,7 +244,7 @@ static int operate(struct block_volume *volume, unsigned function, const struct 
     inbox_post(volume->engine, &operation.item);
     if (!wait_for(&operation))
         block_engine_call(volume->engine, give_up, &operation);
-    if (operation.left)
+    if (memory && operation.left)
         *memory = NULL;
     return operation.result;
 }
@@ -255,14 +255,14 @@ static int transfer(struct block_volume *volume, unsigned function, struct backe
     uint64_t piece = length < BLOCK_DATA_MAX ? length : BLOCK_DATA_MAX;
     uint8_t *memory = aligned_alloc(BUFFER_ALIGN, (piece + BUFFER_ALIGN - 1) / BUFFER_ALIGN * BUFFER_ALIGN);
     int result = memory ? 0 : -ENOMEM;
-    for (uint64_t done = 0; done < length && !result; done += piece) {
+    for (uint64_t done = 0; done < length && !result && memory; done += piece) {
         piece = length - done < BLOCK_DATA_MAX ? length - done : BLOCK_DATA_MAX;
         request->offset = offset + done;
         request->length = piece;
         if (request->operation == BACKEND_WRITE)
             memcpy(memory, buffer + done, piece);
         result = operate(volume, function, request, &memory);
-        if (request->operation == BACKEND_READ && !result)
+        if (request->operation == BACKEND_READ && !result && memory)
             memcpy(buffer + done, memory, piece);
     }
     free(memory);
