@@ -191,11 +191,13 @@ struct block_completion {
     uint8_t reserved[5];
 };
 
-/* The tag's place in its queue is free again. */
+/* NVMe: a tag's place in its queue is free again, and those of up to three more tags of the queue. */
 struct block_free {
     uint16_t tag;
     uint8_t generation; /* of the queue's setting */
-    uint8_t silent;     /* NVMe: nothing was written to the completion queue: its room is free as well */
+    uint8_t silent;     /* nothing was written to the completion queue: its room is free as well */
+    uint8_t more;       /* in `slots` */
+    uint8_t slots[3];
 };
 
 /* COMMAND_NAMESPACE_SET, TARGET_NVME_SQ: index = function * BLOCK_NAMESPACES + namespace id - 1. Reads, writes and
@@ -273,6 +275,6 @@ static_assert(sizeof(struct namespace_setting) == 48, "fits a command");
 static_assert(sizeof(struct nvme_queue_setting) == 48, "fits a command");
 static_assert(sizeof(struct volume_setting) == 48, "fits a command");
 static_assert(sizeof(struct block_completion) == 48, "block completion");
-static_assert(sizeof(struct block_free) == 4, "block free");
+static_assert(sizeof(struct block_free) == 8, "block free");
 
 #endif

@@ -2,12 +2,13 @@
 /*
  * Records between the kernels of NVMe queues.
  *
- *   doorbells, commands, DMA answers, own tokens, free tags -> nvme_events -> nvme_queue -> nvme_decode -> block_submit
+ *   doorbells, commands, DMA answers (by nvme_entries), own tokens, free tags -> nvme_events -> nvme_queue
+ *                                                                            -> nvme_decode -> block_submit
  *   completions, commands, DMA answers, own tokens, ticks -> nvme_cq_events -> nvme_cq -> completion queue, interrupt
  *
  * A submission queue has one token: it rests in the queue's row, or in the set of those that wait for room in their
  * completion queue, or is out: a read in flight, a write in flight, or a record in nvme_queue's `again`. So these
- * streams never block. A completion queue has at most one record in nvme_cq's `again`, and there is one of the timer's.
+ * streams never block. There is at most one record in nvme_cq's `again`.
  */
 #ifndef CIPU_NVME_QUEUE_H
 #define CIPU_NVME_QUEUE_H
@@ -15,6 +16,7 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "hls/include/beat.h"
 #include "hls/include/block.h"
 #include "hls/include/dma.h"
 #include "hls/include/nvme.h"
@@ -34,7 +36,7 @@ enum nvme_read {
 enum nvme_event_kind {
     NVME_EVENT_DOORBELL = 1,
     NVME_EVENT_COMMAND = 2, /* data = struct command_entry */
-    NVME_EVENT_ENTRY = 3,   /* data = a submission queue entry; last, error */
+    NVME_EVENT_ENTRY = 3,   /* data = a submission queue entry; last; error: none of its read came */
     NVME_EVENT_TAIL = 4,    /* data = a shadow doorbell; error */
     NVME_EVENT_HEAD = 5,
     NVME_EVENT_DONE = 6, /* a write is visible; error */
@@ -96,9 +98,9 @@ struct nvme_fetched {
 enum nvme_cq_event_kind {
     NVME_CQ_FINISHED = 1, /* data = struct block_completion */
     NVME_CQ_COMMAND = 2,  /* data = struct command_entry */
-    NVME_CQ_DONE = 3,     /* a write is visible; error */
-    NVME_CQ_AGAIN = 4,
-    NVME_CQ_TICK = 5, /* now */
+    NVME_CQ_DONE = 3,     /* a write of `entries` is visible; error */
+    NVME_CQ_AGAIN = 4,    /* the time is up for the queue */
+    NVME_CQ_TICK = 5,     /* now */
 };
 
 /* The one input of nvme_cq. */
@@ -109,17 +111,19 @@ struct nvme_cq_event {
     uint16_t submission;
     uint8_t kind; /* enum nvme_cq_event_kind */
     uint8_t error;
-    uint8_t timer; /* AGAIN: enum nvme_cq_again */
+    uint8_t entries;
     uint8_t reserved[5];
 };
 
-/* nvme_cq's `again`. TIMER: the time is up for queues whose interrupts are held back, one after the other. */
-enum nvme_cq_again { NVME_CQ_ROUND = 0, NVME_CQ_TIMER = 1 };
+/* nvme_cq's `again`: the time is up for queues whose interrupts are held back, one after the other. */
 struct nvme_cq_token {
     uint16_t queue;
-    uint8_t timer; /* enum nvme_cq_again */
-    uint8_t reserved;
+    uint8_t reserved[2];
 };
+
+/* Tags of nvme_cq's writes: the completion queue, and how many entries but one. */
+#define NVME_CQ_TAG_SHIFT 7u
+#define NVME_CQ_WRITE     4u /* entries at most: a line of 64 bytes */
 
 static_assert(sizeof(struct nvme_event) == 88, "event");
 static_assert(sizeof(struct nvme_token) == 8, "token");
@@ -128,6 +132,8 @@ static_assert(sizeof(struct nvme_cq_event) == 80, "completion event");
 static_assert(sizeof(struct nvme_cq_token) == 4, "completion token");
 static_assert(BLOCK_QUEUES <= 1u << NVME_TAG_COMPLETION_SHIFT && 2u * NVME_TAG_COMPLETION_SHIFT <= NVME_TAG_READ_SHIFT,
               "a tag's parts");
+static_assert(BLOCK_QUEUES <= 1u << NVME_CQ_TAG_SHIFT && sizeof(struct nvme_completion) * NVME_CQ_WRITE == BEAT_BYTES,
+              "a tag's parts, and a line");
 static_assert(DOORBELL_NVME % BLOCK_QUEUES == 0, "the low bits of the page are the admin queue");
 
 #endif

@@ -4,14 +4,21 @@
  *
  * There is room for every entry: nvme_queue fetches no command without. A tag is free once its entry is on the way into
  * the guest's memory: the write channel keeps the order, so whatever is told to the guest because of that comes behind
- * it. An interrupt is raised only for entries that are visible.
+ * it.
+ *
+ * An entry that comes alone is written at once. While a write of its queue is under way, entries gather: up to four, a
+ * line of 64 bytes, are one write. An interrupt is raised only for entries that are visible: when no other is on its
+ * way, or there are enough.
  *
  * A queue with a failed write writes nothing more; tags are given back all the same.
  */
 #include "hls/nvme_cq/timer.h"
 
+#define NVME_CQ_ENOUGH 8u /* entries that an interrupt does not wait for others with */
+
 struct nvme_cq_state {
     struct nvme_cq_row rows[BLOCK_QUEUES];
+    struct nvme_cq_line lines[BLOCK_QUEUES];
     struct nvme_cq_head heads[BLOCK_QUEUES]; /* of submission queues */
     struct nvme_cq_timer timer;
 };
@@ -81,15 +88,37 @@ HLS_INLINE void nvme_cq_advance_head(struct nvme_cq_head *head, const struct blo
     }
 }
 
+/* One line's end or the queue's: what follows is another write. */
+HLS_INLINE bool nvme_cq_line_ends(const struct nvme_cq_row *row)
+{
+    return (row->tail & (NVME_CQ_WRITE - 1u)) == NVME_CQ_WRITE - 1u || row->tail + 1u == row->entries;
+}
+
+/* It is in the line of those that have gathered, and its tag may be told with theirs. */
+HLS_INLINE bool nvme_cq_joins(const struct nvme_cq_row *row, const struct block_completion *over)
+{
+    return (row->tail & (NVME_CQ_WRITE - 1u)) != 0 && row->submission == over->queue &&
+           row->tag_generation == over->generation;
+}
+
 HLS_INLINE void nvme_cq_finished(struct nvme_cq_output *output, struct nvme_cq_row *row, struct nvme_cq_head *head,
                                  const struct block_completion *over)
 {
-    bool writes = !over->silent && row->enabled && !row->faulted;
+    bool joins = nvme_cq_joins(row, over), some = row->gathered != 0;
     nvme_cq_advance_head(head, over);
-    output->freed = 1;
-    output->silent = !writes;
-    output->write = writes;
-    row->writes += writes ? 1u : 0u;
+    if (over->silent || !row->enabled || row->faulted) {
+        output->drops = 1;
+    } else if (some && !joins) {
+        output->leaves = row->gathered;
+        output->writes = 1;
+        output->gathers = 1;
+    } else if (row->writes == 0 || nvme_cq_line_ends(row)) {
+        output->leaves = row->gathered;
+        output->writes = 1;
+        output->takes = 1;
+    } else {
+        output->gathers = 1;
+    }
 }
 
 HLS_INLINE void nvme_cq_announce(struct nvme_cq_output *output, struct nvme_cq_row *row)
@@ -99,34 +128,35 @@ HLS_INLINE void nvme_cq_announce(struct nvme_cq_output *output, struct nvme_cq_r
     row->held = 0;
 }
 
-/* An entry is visible, or never will be. */
-HLS_INLINE void nvme_cq_done(struct nvme_cq_output *output, struct nvme_cq_row *row, bool error)
+/* What is visible and not held back is announced, when no more is to come at once. */
+HLS_INLINE void nvme_cq_tell(struct nvme_cq_output *output, struct nvme_cq_row *row)
+{
+    bool few = row->delay != 0 && row->unannounced < row->threshold;
+    bool settled = (row->writes == 0 && !output->writes) || row->unannounced >= NVME_CQ_ENOUGH;
+    if (row->held && row->unannounced >= row->threshold) {
+        nvme_cq_announce(output, row);
+    } else if (!row->held && settled && few) {
+        row->held = 1;
+        output->hold = 1;
+    } else if (!row->held && settled) {
+        nvme_cq_announce(output, row);
+    }
+}
+
+/* Entries are visible, or never will be; those that have gathered meanwhile go. */
+HLS_INLINE void nvme_cq_done(struct nvme_cq_output *output, struct nvme_cq_row *row, const struct nvme_cq_event *event)
 {
     row->writes--;
-    if (error) {
+    if (event->error) {
         output->alert = !row->faulted;
         row->faulted = 1;
     } else if (row->vector != NVME_CQ_NO_VECTOR) {
-        row->unannounced++;
-        if (row->held && row->unannounced >= row->threshold)
-            nvme_cq_announce(output, row);
-        else
-            output->token = !row->held && !row->token;
+        row->unannounced += event->entries;
     }
-    if (output->token)
-        row->token = 1;
-}
-
-HLS_INLINE void nvme_cq_round(struct nvme_cq_output *output, struct nvme_cq_row *row)
-{
-    bool few = row->delay != 0 && row->unannounced < row->threshold;
-    row->token = 0;
-    if (row->unannounced != 0 && few) {
-        row->held = 1;
-        output->hold = 1;
-    } else if (row->unannounced != 0) {
-        nvme_cq_announce(output, row);
-    }
+    output->leaves = row->gathered;
+    output->writes = row->gathered != 0 && !row->faulted;
+    if (row->unannounced != 0)
+        nvme_cq_tell(output, row);
 }
 
 HLS_INLINE void nvme_cq_event(struct nvme_cq_output *output, struct nvme_cq_row *row, struct nvme_cq_head *head,
@@ -137,9 +167,7 @@ HLS_INLINE void nvme_cq_event(struct nvme_cq_output *output, struct nvme_cq_row 
     } else if (event->kind == NVME_CQ_COMMAND) {
         nvme_cq_command(output, row, event->data);
     } else if (event->kind == NVME_CQ_DONE) {
-        nvme_cq_done(output, row, event->error);
-    } else if (event->kind == NVME_CQ_AGAIN && event->timer == NVME_CQ_ROUND) {
-        nvme_cq_round(output, row);
+        nvme_cq_done(output, row, event);
     } else if (event->kind == NVME_CQ_AGAIN) {
         output->scan = 1;
         if (row->held)
@@ -147,14 +175,16 @@ HLS_INLINE void nvme_cq_event(struct nvme_cq_output *output, struct nvme_cq_row 
     }
 }
 
-HLS_INLINE void nvme_cq_request(struct dma_request *request, const struct nvme_cq_row *row, uint16_t queue)
+HLS_INLINE void nvme_cq_request(struct dma_request *request, const struct nvme_cq_row *row, uint16_t queue,
+                                uint32_t entries)
 {
+    uint16_t first = row->gathered != 0 ? row->first : row->tail;
     HLS_ZERO(request, sizeof *request);
-    request->address = row->address + (uint64_t)row->tail * sizeof(struct nvme_completion);
-    request->length = sizeof(struct nvme_completion);
+    request->address = row->address + (uint64_t)first * sizeof(struct nvme_completion);
+    request->length = (uint64_t)entries * sizeof(struct nvme_completion);
     request->function = row->function;
     request->flags = DMA_LAST;
-    request->tag = queue;
+    request->tag = (uint16_t)(queue | (entries - 1u) << NVME_CQ_TAG_SHIFT);
 }
 
 HLS_INLINE void nvme_cq_window(struct dma_request *request, const struct command_entry *entry)
@@ -169,20 +199,76 @@ HLS_INLINE void nvme_cq_window(struct dma_request *request, const struct command
 }
 
 /* Base 4.2: the entry, whose phase tag tells the driver that it is new. */
-HLS_INLINE void nvme_cq_entry(struct beat *beat, const struct nvme_cq_row *row, const struct nvme_cq_head *head,
-                              const struct block_completion *over)
+HLS_INLINE void nvme_cq_entry(struct nvme_completion *entry, const struct nvme_cq_row *row,
+                              const struct nvme_cq_head *head, const struct block_completion *over)
 {
-    struct nvme_completion entry;
-    entry.result = over->result;
-    entry.sq_head = head->head;
-    entry.sq_id = over->sq_id;
-    entry.identifier = over->identifier;
-    entry.status = (uint16_t)((uint32_t)over->status << 1 | row->phase);
-    HLS_ZERO(beat, sizeof *beat);
-    HLS_COPY(beat->data, &entry, sizeof entry);
-    beat->meta.bytes = sizeof entry;
+    entry->result = over->result;
+    entry->sq_head = head->head;
+    entry->sq_id = over->sq_id;
+    entry->identifier = over->identifier;
+    entry->status = (uint16_t)((uint32_t)over->status << 1 | row->phase);
+}
+
+/* The entries that leave. */
+HLS_INLINE void nvme_cq_beat(struct beat *beat, const struct nvme_cq_line *line, const struct nvme_completion *entry,
+                             const struct nvme_cq_output *output)
+{
+    struct nvme_completion entries[NVME_CQ_WRITE];
+    HLS_ZERO(entries, sizeof entries);
+    for (uint32_t i = 0; i < NVME_CQ_WRITE; i++) {
+        if (i < NVME_CQ_WRITE - 1u && i < output->leaves)
+            entries[i] = line->entries[i];
+        else if (i == output->leaves && output->takes)
+            entries[i] = *entry;
+    }
+    HLS_COPY(beat->data, entries, sizeof entries);
+    HLS_ZERO(&beat->meta, sizeof beat->meta);
+    beat->meta.bytes = (uint8_t)((output->leaves + output->takes) * sizeof *entry);
     beat->meta.last = 1;
-    beat->meta.length = sizeof entry;
+    beat->meta.length = beat->meta.bytes;
+}
+
+/* The tags of those that leave. */
+HLS_INLINE void nvme_cq_freed(struct block_free *freed, const struct nvme_cq_row *row, const struct nvme_cq_line *line,
+                              const struct nvme_cq_output *output, const struct block_completion *over)
+{
+    bool own = output->drops || output->leaves == 0;
+    uint8_t slots[NVME_CQ_WRITE];
+    for (uint32_t i = 0; i < NVME_CQ_WRITE; i++)
+        slots[i] = (uint8_t)(i < NVME_CQ_WRITE - 1u && i < output->leaves ? line->slots[i]
+                             : i == output->leaves && output->takes       ? over->tag & (BLOCK_SLOTS - 1u)
+                                                                          : 0u);
+    freed->tag = own ? over->tag : (uint16_t)(row->submission * BLOCK_SLOTS + slots[0]);
+    freed->generation = own ? over->generation : row->tag_generation;
+    freed->silent = !output->writes;
+    freed->more = (uint8_t)(own ? 0u : output->leaves + output->takes - 1u);
+    HLS_COPY(freed->slots, slots + 1, sizeof freed->slots);
+}
+
+/* The event's entry takes its place; those that leave do. */
+HLS_INLINE void nvme_cq_keep(struct nvme_cq_row *row, struct nvme_cq_line *line, const struct nvme_cq_output *output,
+                             const struct nvme_completion *entry, const struct block_completion *over)
+{
+    uint8_t kept = (uint8_t)(row->gathered - output->leaves);
+    row->writes += output->writes;
+    if (output->gathers) {
+        for (uint32_t i = 0; i < NVME_CQ_WRITE - 1u; i++) {
+            if (i == kept) {
+                line->entries[i] = *entry;
+                line->slots[i] = over->tag & (BLOCK_SLOTS - 1u);
+            }
+        }
+        row->first = kept == 0 ? row->tail : row->first;
+        row->submission = over->queue;
+        row->tag_generation = over->generation;
+        kept++;
+    }
+    row->gathered = kept;
+    if (output->gathers || output->takes) {
+        bool wraps = row->tail + 1u == row->entries;
+        row->tail = (uint16_t)(wraps ? 0u : row->tail + 1u);
+        row->phase ^= wraps ? 1u : 0u;
+    }
 }
 
 HLS_INLINE void nvme_cq_complete(struct command_entry *completed, const struct nvme_cq_output *output,
@@ -212,50 +298,48 @@ STEP(nvme_cq, struct nvme_cq_state *state, STREAM_IN(struct nvme_cq_event, event
     STREAM_READ(struct nvme_cq_event, happened, event);
     uint16_t queue = happened->queue & (BLOCK_QUEUES - 1u), submission = happened->submission & (BLOCK_QUEUES - 1u);
     struct nvme_cq_row row = state->rows[queue];
+    struct nvme_cq_line line = state->lines[queue];
     struct nvme_cq_head head = state->heads[submission];
     struct nvme_cq_output output;
     struct block_completion over;
     struct command_entry entry;
+    struct nvme_completion made;
     HLS_ZERO(&output, sizeof output);
     HLS_COPY(&over, happened->data, sizeof over);
     HLS_COPY(&entry, happened->data, sizeof entry);
     nvme_cq_event(&output, &row, &head, happened, &over);
+    nvme_cq_entry(&made, &row, &head, &over);
     if (happened->kind == NVME_CQ_TICK)
         nvme_cq_tick(&output, &state->timer, happened->now);
     else if (output.hold)
         nvme_cq_hold(&output, &state->timer, queue, row.delay);
     uint32_t next = output.scan ? nvme_cq_scan(&state->timer) : 0u;
     bool scans = output.scan && state->timer.scanning;
-    bool stopped = row.stopping && row.writes == 0 && !row.token;
+    bool stopped = row.stopping && row.writes == 0 && !output.writes;
 
-    if (output.write || output.window) {
+    if (output.writes || output.window) {
         STREAM_OPEN(struct dma_request, request, write);
         if (output.window)
             nvme_cq_window(request, &entry);
         else
-            nvme_cq_request(request, &row, queue);
+            nvme_cq_request(request, &row, queue, (uint32_t)output.leaves + output.takes);
         STREAM_PUSH(struct dma_request, request, write);
     }
-    if (output.write) {
+    if (output.writes) {
         STREAM_OPEN(struct beat, beat, write_data);
-        nvme_cq_entry(beat, &row, &head, &over);
+        nvme_cq_beat(beat, &line, &made, &output);
         STREAM_PUSH(struct beat, beat, write_data);
-        bool wraps = row.tail + 1u == row.entries;
-        row.tail = (uint16_t)(wraps ? 0u : row.tail + 1u);
-        row.phase ^= wraps ? 1u : 0u;
     }
-    if (output.freed) {
-        STREAM_OPEN(struct block_free, tag, freed);
-        tag->tag = over.tag;
-        tag->generation = over.generation;
-        tag->silent = output.silent;
-        STREAM_PUSH(struct block_free, tag, freed);
+    if (output.drops || output.takes || output.leaves != 0) {
+        STREAM_OPEN(struct block_free, tags, freed);
+        nvme_cq_freed(tags, &row, &line, &output, &over);
+        STREAM_PUSH(struct block_free, tags, freed);
     }
-    if (output.token || scans) {
+    nvme_cq_keep(&row, &line, &output, &made, &over);
+    if (scans) {
         STREAM_OPEN(struct nvme_cq_token, token, again);
         HLS_ZERO(token, sizeof *token);
-        token->queue = scans ? (uint16_t)next : queue;
-        token->timer = scans ? NVME_CQ_TIMER : NVME_CQ_ROUND;
+        token->queue = (uint16_t)next;
         STREAM_PUSH(struct nvme_cq_token, token, again);
     }
     if (output.timer) {
@@ -292,6 +376,7 @@ STEP(nvme_cq, struct nvme_cq_state *state, STREAM_IN(struct nvme_cq_event, event
         STREAM_PUSH(struct event_entry, report, alert);
     }
     state->rows[queue] = row;
+    state->lines[queue] = line;
     state->heads[submission] = head;
     STEP_END;
 }

@@ -17,6 +17,8 @@ struct nvme_cq_row {
     uint32_t writes;      /* under way */
     uint32_t unannounced; /* entries that are visible and that no interrupt told of */
     uint16_t tail;
+    uint16_t first;      /* the first entry that has gathered */
+    uint16_t submission; /* block queue of those that have gathered */
     uint16_t function;
     uint16_t vector;
     uint16_t generation; /* of the host's setting */
@@ -25,8 +27,16 @@ struct nvme_cq_row {
     uint8_t enabled;
     uint8_t faulted;
     uint8_t stopping;
-    uint8_t token; /* a record is in `again`; what becomes visible until it returns is one interrupt */
-    uint8_t held;  /* the interrupt waits for `threshold` entries or for the timer */
+    uint8_t held;           /* the interrupt waits for `threshold` entries or for the timer */
+    uint8_t gathered;       /* entries whose write is not asked for: while another one is under way */
+    uint8_t tag_generation; /* of the tags of those that have gathered */
+    uint8_t reserved[7];
+};
+
+/* What has gathered of a completion queue: a line of 64 bytes at most, of one submission queue. */
+struct nvme_cq_line {
+    struct nvme_completion entries[NVME_CQ_WRITE - 1u];
+    uint8_t slots[NVME_CQ_WRITE - 1u];
     uint8_t reserved[5];
 };
 
@@ -55,12 +65,13 @@ struct nvme_cq_timer {
 /* At most one record on each stream. */
 struct nvme_cq_output {
     uint32_t timer_at;
-    uint8_t write;
+    uint8_t leaves;  /* so many entries have gathered, and do not any more: their tags are free */
+    uint8_t takes;   /* with them, behind, the event's own */
+    uint8_t writes;  /* ... to the guest's memory; else they are lost */
+    uint8_t gathers; /* the event's entry waits */
+    uint8_t drops;   /* the event's command leaves nothing but its tag, which is free */
     uint8_t window;
-    uint8_t freed;
-    uint8_t silent;
-    uint8_t token; /* the queue's goes into `again` */
-    uint8_t hold;  /* the timer is to know the queue */
+    uint8_t hold; /* the timer is to know the queue */
     uint8_t interrupt;
     uint8_t timer;
     uint8_t complete;

@@ -51,12 +51,12 @@ ARBITER(nvme_cq_events, struct nvme_cq_events_state *state, STREAM_IN_COND(struc
         STREAM_READ(struct dma_done, written, done);
         event->kind = NVME_CQ_DONE;
         event->queue = written->tag & (BLOCK_QUEUES - 1u);
+        event->entries = (uint8_t)(((uint32_t)written->tag >> NVME_CQ_TAG_SHIFT & (NVME_CQ_WRITE - 1u)) + 1u);
         event->error = written->error;
     } else if (pick == CQ_EVENTS_AGAIN) {
         STREAM_READ(struct nvme_cq_token, token, again);
         event->kind = NVME_CQ_AGAIN;
         event->queue = token->queue & (BLOCK_QUEUES - 1u);
-        event->timer = token->timer;
     } else {
         STREAM_READ(struct timer_tick, clock, tick);
         event->kind = NVME_CQ_TICK;

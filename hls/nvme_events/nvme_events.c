@@ -21,8 +21,7 @@ enum nvme_events_input {
 struct nvme_events_state {
     uint16_t completion[BLOCK_QUEUES]; /* of the submission queues' settings */
     uint32_t last;                     /* input that was served last */
-    uint16_t tag;                      /* of the read whose data comes */
-    uint8_t inside;                    /* it goes on */
+    struct block_free freed;           /* of which `more` are not passed on yet */
 };
 
 /* The words of a page lead to queues of its controller alone: those from its admin queue on. */
@@ -44,10 +43,9 @@ HLS_INLINE void nvme_events_tag(struct nvme_event *event, uint32_t tag)
     event->completion = tag >> NVME_TAG_COMPLETION_SHIFT & (BLOCK_QUEUES - 1u);
 }
 
-/* Only a read's first beat carries its tag. */
-HLS_INLINE void nvme_events_data(struct nvme_events_state *state, struct nvme_event *event, const struct beat *beat)
+HLS_INLINE void nvme_events_data(struct nvme_event *event, const struct beat *beat)
 {
-    uint16_t tag = state->inside ? state->tag : beat->meta.source_id;
+    uint16_t tag = beat->meta.source_id;
     uint32_t what = (uint32_t)tag >> NVME_TAG_READ_SHIFT;
     nvme_events_tag(event, tag);
     HLS_COPY(event->data, beat->data, BEAT_BYTES);
@@ -56,17 +54,23 @@ HLS_INLINE void nvme_events_data(struct nvme_events_state *state, struct nvme_ev
                                             : NVME_EVENT_HEAD;
     event->error = beat->meta.error;
     event->last = beat->meta.last;
-    state->tag = tag;
-    state->inside = !beat->meta.last;
 }
 
-HLS_INLINE void nvme_events_freed(struct nvme_event *event, const struct block_free *tag)
+/* Tags that come together are passed on one by one. */
+HLS_INLINE void nvme_events_freed(struct nvme_event *event, const struct block_free *tag, uint32_t slot)
 {
     event->kind = NVME_EVENT_FREED;
     event->queue = BLOCK_TAG_QUEUE(tag->tag) & (BLOCK_QUEUES - 1u);
-    event->slot = tag->tag & (BLOCK_SLOTS - 1u);
+    event->slot = slot & (BLOCK_SLOTS - 1u);
     event->generation = tag->generation;
     event->silent = tag->silent;
+}
+
+HLS_INLINE void nvme_events_next_slot(struct block_free *freed)
+{
+    freed->more--;
+    freed->slots[0] = freed->slots[1];
+    freed->slots[1] = freed->slots[2];
 }
 
 ARBITER(nvme_events, struct nvme_events_state *state, STREAM_IN_COND(struct doorbell, doorbell),
@@ -75,12 +79,12 @@ ARBITER(nvme_events, struct nvme_events_state *state, STREAM_IN_COND(struct door
         STREAM_IN_COND(struct block_free, freed), STREAM_OUT(struct nvme_event, out))
 {
     STREAM_WAIT((STREAM_CAN_READ(doorbell) || STREAM_CAN_READ(command) || STREAM_CAN_READ(data) ||
-                 STREAM_CAN_READ(done) || STREAM_CAN_READ(again) || STREAM_CAN_READ(freed)) &&
+                 STREAM_CAN_READ(done) || STREAM_CAN_READ(again) || state->freed.more != 0 || STREAM_CAN_READ(freed)) &&
                 STREAM_CAN_WRITE(out));
     uint32_t ready = (STREAM_CAN_READ(doorbell) ? EVENTS_DOORBELL : 0u) |
                      (STREAM_CAN_READ(command) ? EVENTS_COMMAND : 0u) | (STREAM_CAN_READ(data) ? EVENTS_DATA : 0u) |
                      (STREAM_CAN_READ(done) ? EVENTS_DONE : 0u) | (STREAM_CAN_READ(again) ? EVENTS_AGAIN : 0u) |
-                     (STREAM_CAN_READ(freed) ? EVENTS_FREED : 0u);
+                     (state->freed.more != 0 || STREAM_CAN_READ(freed) ? EVENTS_FREED : 0u);
     uint32_t pick = arbiter_pick(ready, state->last);
     state->last = pick;
 
@@ -106,7 +110,7 @@ ARBITER(nvme_events, struct nvme_events_state *state, STREAM_IN_COND(struct door
             event->completion = wanted.completion & (BLOCK_QUEUES - 1u);
     } else if (pick == EVENTS_DATA) {
         STREAM_READ(struct beat, beat, data);
-        nvme_events_data(state, event, beat);
+        nvme_events_data(event, beat);
     } else if (pick == EVENTS_DONE) {
         STREAM_READ(struct dma_done, written, done);
         nvme_events_tag(event, written->tag);
@@ -117,9 +121,14 @@ ARBITER(nvme_events, struct nvme_events_state *state, STREAM_IN_COND(struct door
         event->kind = token->kind;
         event->queue = token->queue & (BLOCK_QUEUES - 1u);
         event->completion = token->completion & (BLOCK_QUEUES - 1u);
+    } else if (state->freed.more != 0) {
+        nvme_events_freed(event, &state->freed, state->freed.slots[0]);
+        nvme_events_next_slot(&state->freed);
+        known = false;
     } else {
-        STREAM_READ(struct block_free, tag, freed);
-        nvme_events_freed(event, tag);
+        STREAM_READ(struct block_free, tags, freed);
+        nvme_events_freed(event, tags, tags->tag);
+        HLS_COPY(&state->freed, tags, sizeof state->freed);
         known = false;
     }
     uint16_t last = state->completion[event->queue];

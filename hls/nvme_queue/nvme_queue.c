@@ -88,13 +88,11 @@ HLS_INLINE void nvme_queue_mark(struct nvme_queue_row *row, uint32_t slot, bool 
     row->in_flight = (uint8_t)(busy ? row->in_flight + 1u : row->in_flight - 1u);
 }
 
-/* An entry that was read. Those of a read that failed are zeros up to the last one, which tells it: as commands they
- * are refused by the host. */
+/* An entry that was read. Of a read that failed no entry is a command. */
 HLS_INLINE void nvme_queue_entry(struct nvme_queue_output *output, struct nvme_queue_row *row,
                                  struct nvme_queue_room *room, const struct nvme_event *event)
 {
-    bool failed = event->last && event->error;
-    if (row->stopping || failed) {
+    if (row->stopping || event->error) {
         room->used--;
     } else {
         uint32_t next = row->head + 1u;
@@ -103,7 +101,7 @@ HLS_INLINE void nvme_queue_entry(struct nvme_queue_output *output, struct nvme_q
         nvme_queue_mark(row, output->slot, true);
         row->head = (uint16_t)(next == row->entries ? 0u : next);
     }
-    if (failed && !row->stopping)
+    if (event->last && event->error && !row->stopping)
         nvme_queue_fault(output, row, row->address + (uint64_t)row->head * sizeof(struct nvme_command));
     else
         output->token = event->last;

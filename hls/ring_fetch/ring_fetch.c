@@ -11,6 +11,7 @@
 
 #define RING_FETCH_BATCH 16u /* entries of a read: 1 KiB, from one multiple of that to the next */
 #define RING_FETCH_READS 4u  /* under way */
+#define RING_FETCH_EAGER 2u  /* under way, though little is announced */
 #define RING_FETCH_TELL  64u /* entries that the host is told of in the midst of the work */
 
 struct ring_fetch_state {
@@ -37,9 +38,12 @@ HLS_INLINE bool ring_fetch_idle(const struct ring_fetch_state *state)
     return state->reads == 0 && state->asked == state->producer;
 }
 
+/* With reads under way a further one is worth it for half a batch: a read is a place at the bus (dma_slots). */
 HLS_INLINE bool ring_fetch_asks(const struct ring_fetch_state *state)
 {
-    return state->reads != RING_FETCH_READS && state->asked != state->producer;
+    uint32_t waiting = state->producer - state->asked;
+    bool few = state->reads < RING_FETCH_EAGER;
+    return (few && waiting != 0) || (state->reads != RING_FETCH_READS && waiting >= RING_FETCH_BATCH / 2u);
 }
 
 HLS_INLINE bool ring_fetch_tells(const struct ring_fetch_state *state)

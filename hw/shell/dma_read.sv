@@ -14,9 +14,9 @@ module dma_read #(
     parameter logic [CHANNELS-1:0] DEPENDENT = CHANNELS'('h2100),
     parameter int SEGMENTS = 512,
     parameter int BEATS = 16,  // of a channel that wait for its stream
-    // Bytes of a burst, two read requests of PCIe: what is under way in the slots that busy channels may have, 25 times
-    // this much, must be more than the bus moves while an answer takes 250 cycles, 16,000 bytes.
-    parameter int BURST = 1024
+    // Bytes of a burst, in one slot. While an answer takes 250 cycles the bus moves 16,000 bytes: so much must be under way
+    // in part of the slots, as the others are kept free or hold reads of a line.
+    parameter int BURST = 2048
 ) (
     input  logic                                       clk,
     input  logic                                       rst,

@@ -10,6 +10,7 @@
 #include "hls/nvme_cq/nvme_cq.c"
 #include "hls/nvme_cq_events/nvme_cq_events.c"
 #include "hls/nvme_decode/nvme_decode.c"
+#include "hls/nvme_entries/nvme_entries.c"
 #include "hls/nvme_events/nvme_events.c"
 #include "hls/nvme_queue/nvme_queue.c"
 #include "tests/hls/stream.h"
@@ -26,6 +27,7 @@ struct card_write {
 };
 
 struct nvme_card {
+    struct nvme_entries_state nvme_entries;
     struct nvme_events_state nvme_events;
     struct nvme_queue_state nvme_queue;
     struct nvme_decode_state nvme_decode;
@@ -33,7 +35,7 @@ struct nvme_card {
     struct nvme_cq_state nvme_cq;
     struct dma_guard_state guard[CHANNELS];
 
-    struct stream doorbell, command, event, again, freed, fetched, read_data, alert, submit, completion;
+    struct stream doorbell, command, event, again, freed, fetched, read_data, entries, alert, submit, completion;
     struct stream finished, cq_command, cq_event, cq_again, tick, timer, interrupt, cq_completion, cq_alert;
     struct stream asked[CHANNELS], request[CHANNELS]; /* before and after the guard */
     struct stream data[CHANNELS], done[CHANNELS];     /* of the writes */
@@ -67,13 +69,14 @@ static inline void nvme_card_open(struct nvme_card *card, uint32_t functions, ui
     stream_open(&card->freed, shallow, sizeof(struct block_free));
     stream_open(&card->fetched, shallow, sizeof(struct nvme_fetched));
     stream_open(&card->read_data, shallow, sizeof(struct beat));
+    stream_open(&card->entries, shallow, sizeof(struct beat));
     stream_open(&card->alert, shallow, sizeof(struct event_entry));
     stream_open(&card->submit, shallow, sizeof(struct block_submit));
     stream_open(&card->completion, shallow, sizeof(struct command_entry));
     stream_open(&card->finished, shallow, sizeof(struct block_completion));
     stream_open(&card->cq_command, 8, sizeof(struct command_entry));
     stream_open(&card->cq_event, shallow, sizeof(struct nvme_cq_event));
-    stream_open(&card->cq_again, 256, sizeof(struct nvme_cq_token));
+    stream_open(&card->cq_again, 4, sizeof(struct nvme_cq_token));
     stream_open(&card->tick, 4, sizeof(struct timer_tick));
     stream_open(&card->timer, 4, sizeof(struct timer_request));
     stream_open(&card->interrupt, shallow, sizeof(struct interrupt_request));
@@ -84,7 +87,7 @@ static inline void nvme_card_open(struct nvme_card *card, uint32_t functions, ui
         stream_open(&card->asked[i], depth, sizeof(struct dma_request));
         stream_open(&card->request[i], depth, sizeof(struct dma_request));
         stream_open(&card->data[i], depth, sizeof(struct beat));
-        stream_open(&card->done[i], depth, sizeof(struct dma_done));
+        stream_open(&card->done[i], 256, sizeof(struct dma_done));
     }
 }
 
@@ -94,7 +97,7 @@ static inline void nvme_card_close(struct nvme_card *card)
                                 &card->freed,     &card->fetched,       &card->read_data, &card->alert,
                                 &card->submit,    &card->completion,    &card->finished,  &card->cq_command,
                                 &card->cq_event,  &card->cq_again,      &card->tick,      &card->timer,
-                                &card->interrupt, &card->cq_completion, &card->cq_alert};
+                                &card->interrupt, &card->cq_completion, &card->cq_alert,  &card->entries};
     for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
         stream_close(streams[i]);
     for (unsigned i = 0; i < CHANNELS; i++) {
@@ -111,11 +114,21 @@ static inline void nvme_card_close(struct nvme_card *card)
 #define CARD_IN_END(port, stream)  hls_read_end(&card->stream.fifo, &port)
 #define CARD_OUT_END(port, stream) hls_write_end(&card->stream.fifo, &port)
 
+static inline bool run_nvme_entries(struct nvme_card *card)
+{
+    CARD_IN(in, read_data);
+    CARD_OUT(out, entries);
+    int ran = nvme_entries(&card->nvme_entries, &in, &out);
+    CARD_IN_END(in, read_data);
+    CARD_OUT_END(out, entries);
+    return ran;
+}
+
 static inline bool run_nvme_events(struct nvme_card *card)
 {
     CARD_IN(doorbell, doorbell);
     CARD_IN(command, command);
-    CARD_IN(data, read_data);
+    CARD_IN(data, entries);
     CARD_IN(done, done[CHANNEL_WRITE]);
     CARD_IN(again, again);
     CARD_IN(freed, freed);
@@ -123,7 +136,7 @@ static inline bool run_nvme_events(struct nvme_card *card)
     int ran = nvme_events(&card->nvme_events, &doorbell, &command, &data, &done, &again, &freed, &out);
     CARD_IN_END(doorbell, doorbell);
     CARD_IN_END(command, command);
-    CARD_IN_END(data, read_data);
+    CARD_IN_END(data, entries);
     CARD_IN_END(done, done[CHANNEL_WRITE]);
     CARD_IN_END(again, again);
     CARD_IN_END(freed, freed);
@@ -317,7 +330,7 @@ static inline bool run_timer(struct nvme_card *card)
     return !card->timed;
 }
 
-#define CARD_PARTS 12u
+#define CARD_PARTS 13u
 
 /* One step of one part; false when it had nothing to do. */
 static inline bool card_step(struct nvme_card *card, uint32_t part)
@@ -343,6 +356,8 @@ static inline bool card_step(struct nvme_card *card, uint32_t part)
         return run_write(card, CHANNEL_WRITE);
     case 10:
         return run_write(card, CHANNEL_CQ);
+    case 11:
+        return run_nvme_entries(card);
     default:
         return run_timer(card);
     }

@@ -22,6 +22,7 @@ struct world {
     uint32_t held; /* the first so many of `flight` are not finished */
     int silent;    /* block queue whose commands are finished silently, or -1 */
     uint64_t finished, silently, interrupts, kinds[4];
+    uint64_t gathered; /* completion queue entries that had no write of their own */
     struct command_entry answer;
     bool waiting;
     uint32_t tags;
@@ -47,12 +48,17 @@ static bool world_transfer(void *context, enum card_channel channel, const struc
     struct driver *driver = &world->driver[request->function];
     bool fails = (driver->failing && random_below(&world->random, 25) == 0) || request->flags & DMA_REFUSED;
     if (channel == CHANNEL_CQ) {
-        CARD_CHECK(world_owner(world, request->tag) == driver);
-        struct driver_cq *cq = &driver->cq[request->tag - driver->base];
+        uint32_t queue = request->tag % BLOCK_QUEUES, count = request->tag / BLOCK_QUEUES + 1u;
+        uint64_t address = request->address - (uint64_t)request->function * MEMORY_BYTES;
+        CARD_CHECK(world_owner(world, queue) == driver);
+        CARD_CHECK(request->length == count * sizeof(struct nvme_completion));
+        CARD_CHECK(address % BEAT_BYTES + request->length <= BEAT_BYTES);
+        struct driver_cq *cq = &driver->cq[queue - driver->base];
+        world->gathered += count - 1u;
         if (driver->hostile || driver->failing)
-            cq->visible += !fails;
-        else
-            driver_written(cq, request->address - (uint64_t)request->function * MEMORY_BYTES);
+            cq->visible += fails ? 0 : count;
+        for (uint32_t i = 0; !driver->hostile && !driver->failing && i < count; i++)
+            driver_written(cq, address + i * sizeof(struct nvme_completion));
     }
     return !fails;
 }
@@ -135,7 +141,7 @@ static bool take_submit(struct world *world)
     CARD_CHECK(context->sequence == sq->sequence);
     sq->sequence++;
     world->kinds[submit.command.kind]++;
-    if (!driver->hostile && !driver->failing) {
+    if (!driver->hostile) {
         uint32_t most = driver_behind(sq->fetch_head, sq->published, sq->entries);
         uint16_t identifier = sq->order[sq->fetched++ % DRIVER_COMMANDS];
         CARD_CHECK(most != 0 && context->identifier == identifier);

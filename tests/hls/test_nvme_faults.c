@@ -221,6 +221,33 @@ static void test_refused(void **context)
     world_close(world);
 }
 
+/* Entries that are read together and cannot be: none of them is taken for a command. */
+static void test_entries_that_fail(void **context)
+{
+    (void)context;
+    struct driver *driver;
+    struct world *world = quiet(&driver);
+    struct driver_sq *sq = &driver->sq[0];
+    struct event_entry event = {0};
+    uint32_t commands = 0;
+    world_window(world, driver->function, sq->address); /* the completion queue is in it, the submission queue is not */
+    sq->goal = NVME_FETCH;
+    while (driver_make(driver, sq))
+        commands++;
+    assert_true(commands > 1);
+    sq->published = sq->tail;
+    driver->failing = true;
+    ring(world, DOORBELL_NVME + driver->base, 0, sq->tail);
+    world_settle(world);
+    assert_int_equal(world->kinds[BACKEND_COMMAND] + world->kinds[BACKEND_RAW], 0);
+    assert_int_equal(driver->stops, 1);
+    assert_false(alerted(world, &event));
+    world_window(world, driver->function, MEMORY_BYTES);
+    world_stop_sq(world, driver, 0, false);
+    world_stop_cq(world, driver, 0); /* nothing is promised any more */
+    world_close(world);
+}
+
 /* A queue's completions cannot be written: every tag comes back all the same. */
 static void test_lost_completions(void **context)
 {
@@ -234,6 +261,7 @@ static void test_lost_completions(void **context)
     driver->sq[1].goal = commands;
     while (driver_make(driver, &driver->sq[1]))
         ;
+    driver->sq[1].published = driver->sq[1].tail;
     driver->failing = true;
     world->held = BLOCK_TAGS;
     ring(world, DOORBELL_NVME, 2, driver->sq[1].tail);
@@ -486,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_wild),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_entries_that_fail),
         cmocka_unit_test(test_lost_completions),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_commands),

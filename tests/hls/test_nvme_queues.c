@@ -34,16 +34,19 @@ static struct world *started(uint64_t seed, uint32_t drivers, uint32_t queues, u
 
 static void commands(uint32_t shadows)
 {
+    uint64_t gathered = 0;
     for (uint64_t seed = 1; seed <= 40; seed++) {
         struct world *world = started(seed, 1 + seed % 3, 2 + seed % 7, seed % 4 ? 40 : 300, shadows);
         world->burst = 1 + seed % 3 * 20;
         goals(world, 600);
         world_finish(world);
         assert_true(world->kinds[BACKEND_COMMAND] != 0 && world->kinds[BACKEND_RAW] != 0);
+        gathered += world->gathered;
         for (unsigned i = 0; i < CHANNELS; i++)
             assert_int_equal(world->card.windows[i], world->drivers);
         world_close(world);
     }
+    assert_true(gathered > 1000);
 }
 
 static void test_doorbells(void **context)
@@ -106,9 +109,9 @@ static void test_long_command(void **context)
     struct world *world = started(5, 1, 2, 30, 0);
     world->driver[0].sq[0].goal = 1;
     world->driver[0].sq[1].goal = 1;
+    world->held = 2;
     while (world->flying < 2)
         world_step(world);
-    world->held = 2;
     world->driver[0].sq[1].goal = 100000;
     while (world->driver[0].sq[1].done < 99990)
         world_step(world);

@@ -105,11 +105,11 @@ static void seen(const char *stream, const uint8_t *from)
     if (strcmp(stream, "write") == 0) {
         memcpy(&request, from, sizeof request);
         event.error = chance(1);
+        event.entries = (uint8_t)(request.length / sizeof(struct nvme_completion));
         if (!(request.flags & DMA_WINDOW))
-            put(request.tag % QUEUES, NVME_CQ_DONE, &event);
+            put(request.tag % BLOCK_QUEUES, NVME_CQ_DONE, &event);
     } else if (strcmp(stream, "again") == 0) {
         memcpy(&token, from, sizeof token);
-        event.timer = token.timer;
         put(token.queue, NVME_CQ_AGAIN, &event);
     } else if (strcmp(stream, "timer") == 0) {
         memcpy(&timer, from, sizeof timer);
