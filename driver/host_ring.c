@@ -23,7 +23,9 @@
 /* A page of index lines, then each ring from a page boundary on. */
 static const uint32_t ring_entries_log2[RING_COUNT] = {
     [RING_COMMAND] = HOST_COMMAND_SLOTS_LOG2,
-    [RING_COMPLETION] = HOST_COMMAND_SLOTS_LOG2,
+    /* Twice: the card gives entries back one by one, and answers meanwhile what was sent in the slots that were free.
+     */
+    [RING_COMPLETION] = HOST_COMMAND_SLOTS_LOG2 + 1,
     [RING_PUNT] = 14, /* 655 packets of 1500 bytes, 72 of one source */
     [RING_INJECT] = 12,
     [RING_EVENT] = 10, /* 113 of one function */

@@ -102,12 +102,13 @@ static int create_tasks(struct native_card *card, struct cipu_error *error)
     card->resets = calloc(graph->node_count + 1, sizeof *card->resets);
     if (!card->tasks || !card->blocks || !card->resets)
         return -ENOMEM;
-    for (size_t i = 0; i < graph->node_count; i++)
-        card->tasks[i].answers = NATIVE_NODES_MAX;
     for (size_t i = 0; i < graph->stream_count; i++) {
         unsigned from = graph->streams[i].from, to = graph->streams[i].to;
-        if (strncmp(graph->nodes[from].name, "dma_read_", 9) == 0)
-            card->tasks[from].answers = to;
+        bool fetches = strncmp(graph->nodes[from].name, "dma_read_", 9) == 0, tokens = from - to <= 2;
+        if (to < from && (fetches || tokens) && !card->tasks[from].back) {
+            card->tasks[from].back = &card->fifo[i];
+            card->tasks[from].before = to;
+        }
         card->tasks[from].neighbours[to / 64] |= UINT64_C(1) << to % 64;
         card->tasks[to].neighbours[from / 64] |= UINT64_C(1) << from % 64;
     }

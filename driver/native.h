@@ -5,8 +5,9 @@
  *
  * The thread goes in rounds: it looks at doorbells, register writes and ports, then visits every node of the schedule
  * that may be able to do something (`ready`): a node that did something makes its neighbours ready. What a read channel
- * has fetched for a kernel before it is taken, and the next piece asked for, within the same round. A round that did
- * nothing is idle; after some idle time the thread sleeps until a doorbell, a register write or a port wakes it.
+ * has fetched for a kernel before it is taken, and the next piece asked for, within the same round, and so are tokens
+ * that a kernel gives itself. A round that did nothing is idle; after some idle time the thread sleeps until a
+ * doorbell, a register write or a port wakes it.
  *
  * Other threads change what the card's thread looks at (mappings, eventfds, captures) by publishing the new thing and
  * waiting for native_synchronize: then the thread has begun a new round, or sleeps, and holds no pointer to the old
@@ -59,7 +60,10 @@ struct native_task {
     unsigned (*run)(void *context, struct native_activity *activity, unsigned budget);
     void *context;
     uint64_t neighbours[NATIVE_WORDS];
-    unsigned answers; /* the node that a read channel's data goes to; of others NATIVE_NODES_MAX */
+    /* A way back, or NULL: a read channel's data for the kernel `before` that asked, a kernel's tokens for the one that
+     * merges its events. */
+    const struct hls_fifo *back;
+    unsigned before;
     struct native_activity activity;
 };
 

@@ -14,7 +14,7 @@
 #define IDLE_NANOSECONDS        30000u /* spinning this long costs less than a sleep and a wake-up */
 #define SHARED_LOOK_ROUNDS      4u
 #define SHARED_LOOK_NANOSECONDS 1000000u
-#define RETURNS                 32u /* in a sweep, from read channels to those who asked them */
+#define RETURNS                 32u /* in a sweep */
 
 static uint64_t now(clockid_t clock)
 {
@@ -48,9 +48,10 @@ unsigned native_sweep(struct native_card *card)
         }
         if (done >= NATIVE_BUDGET)
             native_make_ready(card, node);
-        /* Who fetches in small pieces asks for the next one at once: a round then carries them all. */
-        bool again = done && task->answers < node && returns++ < RETURNS;
-        node = again ? task->answers : node + 1;
+        /* Who goes in small steps takes the next one at once: a round then carries them all. */
+        bool again = done && task->back && returns < RETURNS && hls_fifo_used(task->back);
+        returns += again;
+        node = again ? task->before : node + 1;
     }
     return work;
 }

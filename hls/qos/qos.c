@@ -6,6 +6,8 @@
  * A volume in which something waits has a token. Tokens come by in rounds (qos_events): when a tick brings time, when a
  * command of a full disk is over, and as long as rounds let commands go. A visit lets one command go.
  *
+ * A volume that waits for its rates is in nobody's way: the disk is awaited by those alone that could go otherwise.
+ *
  * Volumes that wait for the same disk take turns by weight (deficit round robin: Shreedhar and Varghese, 1995). A
  * command costs as much credit as the largest weight among them is; a round in which none could pay, but would, is
  * followed by one in which each gets its weight. Without a wait for the disk there is no credit.
@@ -33,6 +35,7 @@ struct qos_row {
     uint8_t disk;
     uint8_t shares; /* the disk's limit */
     uint8_t stale;  /* the first that waits came at a time that is not known */
+    uint8_t awaits; /* its disk, not its rates: when it was looked at last */
 };
 
 struct qos_disk {
@@ -40,11 +43,11 @@ struct qos_disk {
     uint16_t in_flight;
     uint16_t above;   /* in_flight + 1 */
     uint16_t below;   /* in_flight - 1 */
-    uint16_t waiting; /* volumes */
+    uint16_t waiting; /* volumes, for the disk and not for their rates */
     uint16_t top;     /* weight of those that were met in this round */
     uint16_t price;   /* the top of the round before */
     bool open;        /* fewer are in flight than the limit */
-    bool awaited;     /* volumes wait */
+    bool awaited;     /* such volumes wait */
     bool rich;        /* in this round one had the credit, but the disk was full */
     bool poor;        /* one had not */
     bool grant;       /* in this round each gets its weight */
@@ -70,6 +73,8 @@ struct qos_step {
     bool passes;  /* a command: the event's or the first that waited */
     bool begins;  /* the volume to wait */
     bool ceases;  /* ... */
+    bool joins;   /* those that wait for the disk */
+    bool leaves;  /* ... */
     bool takes;   /* a place at the disk */
     bool returns; /* ... */
     bool limits;  /* the disk gets another limit */
@@ -179,13 +184,14 @@ HLS_INLINE void qos_apply(struct qos_row *row, const struct qos_disk *disk, cons
     }
     if (step->begins)
         row->credit = 0;
+    row->awaits = step->joins || (row->awaits && !step->leaves);
     row->price = turn ? qos_larger(disk->price, row->weight) : step->begins ? row->weight : row->price;
 }
 
 /* What became of the event, for the disk and for all volumes together. */
-HLS_INLINE void qos_account(struct qos_state *state, struct qos_disk *disk, bool shares, const struct qos_step *step)
+HLS_INLINE void qos_account(struct qos_state *state, struct qos_disk *disk, const struct qos_step *step)
 {
-    bool begins = step->begins && shares, ceases = step->ceases && shares, only = disk->waiting == 1u;
+    bool only = disk->waiting == 1u;
     uint16_t count = disk->in_flight, above = disk->above, below = disk->below;
     if (step->takes) {
         disk->open = above < disk->limit;
@@ -202,10 +208,10 @@ HLS_INLINE void qos_account(struct qos_state *state, struct qos_disk *disk, bool
         disk->above = (uint16_t)(count + 1u);
         disk->limit = step->limit;
     }
-    if (begins) {
+    if (step->joins) {
         disk->waiting = (uint16_t)(disk->waiting + 1u);
         disk->awaited = true;
-    } else if (ceases) {
+    } else if (step->leaves) {
         disk->waiting = (uint16_t)(disk->waiting - 1u);
         disk->awaited = !only;
     }
@@ -336,6 +342,9 @@ STEP(qos, struct qos_state *state, STREAM_IN(struct qos_event, event), STREAM_OU
         step.takes = step.passes && shares;
         step.begins = issue && !queued && !step.passes;
         step.ceases = turn && row.count == 1u && step.passes;
+        bool awaits = turn && step.passes ? row.awaits && !step.ceases : affords && !stale;
+        step.joins = shares && (turn || step.begins) && awaits && !row.awaits;
+        step.leaves = shares && turn && !awaits && row.awaits;
         if (issue && timed)
             qos_want_tick(state, &step, 0);
         if (step.begins)
@@ -356,7 +365,7 @@ STEP(qos, struct qos_state *state, STREAM_IN(struct qos_event, event), STREAM_OU
     } else if (kind == QOS_MARK) {
         qos_round_ends(state, &step);
     }
-    qos_account(state, &disk, shares, &step);
+    qos_account(state, &disk, &step);
     if (kind != QOS_MARK)
         state->disk[number] = disk;
     state->volume[volume] = row;

@@ -306,6 +306,28 @@ static void refuses_bad_settings(void **context)
     assert_int_equal(entry.status, STATUS_BAD_OPCODE);
 }
 
+/* A volume that waits for its rates keeps nobody from a disk that has room: commands of others pass in the same tick. */
+static void rates_are_in_nobodys_way(void **context)
+{
+    struct world *world = *context;
+    struct volume_setting noisy = shared(3, 100, 200), quiet = shared(3, 100, 200);
+    noisy.operations = 1000;
+    noisy.operations_burst = 1;
+    set(world, 0, &noisy);
+    set(world, 1, &quiet);
+    world->latency = 50;
+    world->volume[0].greedy = true;
+    world->volume[0].length = 4096;
+    run(world, 5000);
+    for (uint32_t i = 0; i < 2000; i++) {
+        send(world, 1, BACKEND_COMMAND, BLOCK_READ, 4096);
+        settle(world);
+        assert_int_equal(world->volume[1].passed, world->volume[1].sent);
+        run(world, 37);
+    }
+    assert_int_equal(world->state.disk[3].waiting, 0);
+}
+
 /* How long a command was held back travels with it. */
 static void waiting_is_told(void **context)
 {
@@ -384,6 +406,7 @@ int main(void)
         QOS_TEST(light_volumes_use_a_free_disk),
         QOS_TEST(rates_and_disks_agree),
         QOS_TEST(refuses_bad_settings),
+        QOS_TEST(rates_are_in_nobodys_way),
         QOS_TEST(waiting_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
