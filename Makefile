@@ -196,7 +196,7 @@ test: setup ## run all tests (ONLY=pattern for some)
 	$(Q)tools/test-run $(if $(ONLY),--only '$(ONLY)')
 
 bench: setup ## measure speed (ONLY=prefix for some), results in build/bench/results.jsonl
-	$(Q)+$(MAKE) --no-print-directory SETUP=0 all $(addprefix $(B)/bin/bench-rtl-,virtio nvme net sim)
+	$(Q)+$(MAKE) --no-print-directory SETUP=0 all guest $(addprefix $(B)/bin/bench-rtl-,virtio nvme net sim)
 	$(Q)tools/bench/run $(ONLY)
 
 area: setup ## estimate what the card costs on a chip, with yosys, into docs/area.md (an hour or so)

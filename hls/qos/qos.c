@@ -6,7 +6,8 @@
  * A volume in which something waits has a token. Tokens come by in rounds (qos_events): when a tick brings time, when a
  * command of a full disk is over, and as long as rounds let commands go. A visit lets one command go.
  *
- * A volume that waits for its rates is in nobody's way: the disk is awaited by those alone that could go otherwise.
+ * A volume that waits for its rates is in nobody's way: the disk is awaited while there were volumes, in this round or
+ * the one before, that their rates would have let go.
  *
  * Volumes that wait for the same disk take turns by weight (deficit round robin: Shreedhar and Varghese, 1995). A
  * command costs as much credit as the largest weight among them is; a round in which none could pay, but would, is
@@ -35,22 +36,21 @@ struct qos_row {
     uint8_t disk;
     uint8_t shares; /* the disk's limit */
     uint8_t stale;  /* the first that waits came at a time that is not known */
-    uint8_t awaits; /* its disk, not its rates: when it was looked at last */
 };
 
 struct qos_disk {
     uint16_t limit;
     uint16_t in_flight;
-    uint16_t above;   /* in_flight + 1 */
-    uint16_t below;   /* in_flight - 1 */
-    uint16_t waiting; /* volumes, for the disk and not for their rates */
-    uint16_t top;     /* weight of those that were met in this round */
-    uint16_t price;   /* the top of the round before */
-    bool open;        /* fewer are in flight than the limit */
-    bool awaited;     /* such volumes wait */
-    bool rich;        /* in this round one had the credit, but the disk was full */
-    bool poor;        /* one had not */
-    bool grant;       /* in this round each gets its weight */
+    uint16_t above; /* in_flight + 1 */
+    uint16_t below; /* in_flight - 1 */
+    uint16_t top;   /* weight of those that were met in this round */
+    uint16_t price; /* the top of the round before */
+    bool open;      /* fewer are in flight than the limit */
+    bool awaited;   /* who comes has to wait for others */
+    bool begun;     /* in this round one began to wait for it */
+    bool rich;      /* in this round one had the credit, but the disk was full */
+    bool poor;      /* one had not */
+    bool grant;     /* in this round each gets its weight */
 };
 
 struct qos_state {
@@ -73,8 +73,7 @@ struct qos_step {
     bool passes;  /* a command: the event's or the first that waited */
     bool begins;  /* the volume to wait */
     bool ceases;  /* ... */
-    bool joins;   /* those that wait for the disk */
-    bool leaves;  /* ... */
+    bool awaits;  /* the disk, and not its rates */
     bool takes;   /* a place at the disk */
     bool returns; /* ... */
     bool limits;  /* the disk gets another limit */
@@ -184,14 +183,12 @@ HLS_INLINE void qos_apply(struct qos_row *row, const struct qos_disk *disk, cons
     }
     if (step->begins)
         row->credit = 0;
-    row->awaits = step->joins || (row->awaits && !step->leaves);
     row->price = turn ? qos_larger(disk->price, row->weight) : step->begins ? row->weight : row->price;
 }
 
 /* What became of the event, for the disk and for all volumes together. */
 HLS_INLINE void qos_account(struct qos_state *state, struct qos_disk *disk, const struct qos_step *step)
 {
-    bool only = disk->waiting == 1u;
     uint16_t count = disk->in_flight, above = disk->above, below = disk->below;
     if (step->takes) {
         disk->open = above < disk->limit;
@@ -208,13 +205,8 @@ HLS_INLINE void qos_account(struct qos_state *state, struct qos_disk *disk, cons
         disk->above = (uint16_t)(count + 1u);
         disk->limit = step->limit;
     }
-    if (step->joins) {
-        disk->waiting = (uint16_t)(disk->waiting + 1u);
-        disk->awaited = true;
-    } else if (step->leaves) {
-        disk->waiting = (uint16_t)(disk->waiting - 1u);
-        disk->awaited = !only;
-    }
+    disk->awaited = disk->awaited || step->awaits;
+    disk->begun = disk->begun || (step->begins && step->awaits);
     if (step->begins)
         state->volumes = (uint16_t)(state->volumes + 1u);
     else if (step->ceases)
@@ -227,10 +219,12 @@ HLS_INLINE void qos_round_ends(struct qos_state *state, struct qos_step *step)
     for (uint32_t i = 0; i < BLOCK_DISKS; i++) {
         struct qos_disk *disk = &state->disk[i];
         disk->grant = disk->poor && !disk->rich;
+        disk->awaited = disk->poor || disk->rich || disk->begun;
         disk->price = disk->top;
         disk->top = 0;
         disk->rich = false;
         disk->poor = false;
+        disk->begun = false;
     }
     bool wanted = state->wanted && state->volumes != 0;
     if (state->late && !wanted)
@@ -342,9 +336,7 @@ STEP(qos, struct qos_state *state, STREAM_IN(struct qos_event, event), STREAM_OU
         step.takes = step.passes && shares;
         step.begins = issue && !queued && !step.passes;
         step.ceases = turn && row.count == 1u && step.passes;
-        bool awaits = turn && step.passes ? row.awaits && !step.ceases : affords && !stale;
-        step.joins = shares && (turn || step.begins) && awaits && !row.awaits;
-        step.leaves = shares && turn && !awaits && row.awaits;
+        step.awaits = shares && affords && !stale && (turn || !queued) && !step.passes;
         if (issue && timed)
             qos_want_tick(state, &step, 0);
         if (step.begins)
