@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include "runtime/daemon/log.h"
 #include "runtime/daemon/reservation_store.h"
@@ -59,6 +60,16 @@ static int save(const struct namespace_pool *pool)
     if (result < 0)
         log_error("namespaces not kept", "subsystem=%s\treason=%s", pool->name, strerror(-result));
     return result;
+}
+
+/* A folder that is not there, or not mounted, is not one without records. */
+static int check_folder(const struct namespace_pool *pool, struct cipu_error *error)
+{
+    struct stat status;
+    if (stat(pool->folder, &status) == 0 && S_ISDIR(status.st_mode))
+        return 0;
+    return cipu_fail(error, -ENOENT, "subsystem %s: found no folder %s, which its namespaces are kept in", pool->name,
+                     pool->folder);
 }
 
 static int load(struct namespace_pool *pool, struct cipu_error *error)
@@ -383,6 +394,8 @@ int namespace_pool_open(struct daemon *daemon, const struct subsystem_settings *
     snprintf(pool->folder, sizeof pool->folder, "%s", daemon->state);
     snprintf(pool->disk, sizeof pool->disk, "%.63s", settings->place + strlen("disk:"));
     code = find_disk(pool, error);
+    if (code == 0)
+        code = check_folder(pool, error);
     if (code == 0)
         code = load(pool, error);
     if (code == 0)

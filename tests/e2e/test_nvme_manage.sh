@@ -4,14 +4,14 @@
 #
 # A guest makes namespaces for itself, within what it may have, and reserves a volume; the daemon is killed (kill -9). With the
 # next one another guest finds all of that: the namespaces and their bytes, and that it is fenced, until the operator frees the
-# volume. An operator sees what guests made.
+# volume. An operator sees what guests made; another tenant of the same disk does not.
 cd "$(dirname "$0")/../.." || exit
 . tests/e2e/tap.sh
 . tools/run/job.sh
 . tests/e2e/block.sh
 
 setup() {
-    local nqn=nqn.2026-11.org.opencipu:tenant
+    local nqn=nqn.2026-11.org.opencipu:tenant other=nqn.2026-11.org.opencipu:other
     mkdir "$work/state"
     cat >"$work/card.yaml" <<END
 card: "$job_card:manage"
@@ -23,21 +23,28 @@ volumes:
   - {name: shared, backend: "disk:fast/shared", size: 4MiB, create: true}
 subsystems:
   - {name: tenant, nqn: "$nqn", place: "disk:fast", capacity: 24MiB, namespaces: 3, weight: 50}
+  - {name: other, nqn: "$other", place: "disk:fast", capacity: 8MiB, namespaces: 2}
 controllers:
   - {id: 1, name: a, type: nvme, socket: $work/a.vfio, volumes: [shared], queues: 2, subsystem: "$nqn"}
   - {id: 2, name: b, type: nvme, socket: $work/b.vfio, volumes: [shared], queues: 2, subsystem: "$nqn"}
+  - {id: 3, name: c, type: nvme, socket: $work/c.vfio, queues: 2, subsystem: "$other"}
 END
     job_daemon card "$work/card.yaml"
 }
 
-guest() { # NAME CONTROLLER
-    cat tests/e2e/manage-script "tests/e2e/manage-$1-script" >"$work/$1.part"
-    block_guest "$1" "$work/$1.part" -s "$work/$2.vfio" -t 140
+guest() { # NAME CONTROLLER...
+    local name=$1 controller devices=()
+    shift
+    cat tests/e2e/manage-script "tests/e2e/manage-$name-script" >"$work/$name.part"
+    for controller; do
+        devices+=(-s "$work/$controller.vfio")
+    done
+    block_guest "$name" "$work/$name.part" "${devices[@]}" -t 140
 }
 
 job_begin
 check 'cipud starts' setup
-guest before a
+guest before a c
 job_wait before
 tap_result $? "the first guest's script ends"
 block_results before 'before: '
@@ -57,7 +64,7 @@ check 'the operator frees the volume' block_cipu reservation clear shared
 job_wait after
 tap_result $? "the second guest's script ends"
 block_results after 'after: '
-check 'nothing of it is left' block_shows '^fast .* shared$' disk list
+check 'nothing of it is left' block_shows '^fast .* shared,other-ns1$' disk list
 check 'its controller counted' block_shows '^counters.commands +[1-9]' controller show b
 check 'cipud ends cleanly' job_stop card
 tap_done

@@ -223,6 +223,9 @@ def kept_namespaces():
             assert "is damaged" in log, log
         keep(good % one % "false")
         assert "disk:fast/tenant-ns2: there is no such volume" in (log := fails()), log
+        daemon.write(SUBSYSTEMS.replace("state: {folder}", "state: {folder}/unmounted"))
+        assert "/unmounted, which its namespaces are kept in" in (log := fails()), log
+        daemon.write(SUBSYSTEMS)
         # One that was being made when the daemon died is gone.
         keep(good % one % "true")
         daemon.start()
