@@ -155,7 +155,7 @@ static void test_alone(void **context)
         answer();
         settle();
     }
-    struct dma_done told;
+    struct dma_done told = {0};
     for (uint32_t i = 0; i < 3; i++) {
         assert_true(stream_get(&card.told, &told));
         assert_int_equal(told.tag, VECTOR_CONTROL + RING_BACKEND);
@@ -244,7 +244,7 @@ static void at_random(uint32_t log2)
     set(log2);
     uint32_t sent = 0, seen = 0, ends = 0, size = 1u << log2;
     bool whole[64] = {false};
-    struct dma_done told;
+    struct dma_done told = {0};
     for (uint32_t i = 0; i < 60000; i++) {
         switch (random_below(&card.random, 6)) {
         case 0:
