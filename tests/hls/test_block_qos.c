@@ -258,7 +258,8 @@ static void refuses_bad_settings(void **context)
     assert_int_equal(entry.status, STATUS_BAD_OPCODE);
 }
 
-/* A volume that waits for its rates keeps nobody from a disk that has room: commands of others pass in the same tick. */
+/* A volume that waits for its rates keeps nobody from a disk that has room: commands of others pass in the same tick.
+ */
 static void rates_are_in_nobodys_way(void **context)
 {
     struct world *world = *context;
@@ -341,22 +342,14 @@ static int teardown(void **context)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        QOS_TEST(unlimited_volumes_pass),
-        QOS_TEST(operations_keep_their_rate),
-        QOS_TEST(bytes_keep_their_rate),
-        QOS_TEST(volumes_are_apart),
-        QOS_TEST(bursts_pass_at_once),
-        QOS_TEST(order_is_kept),
-        QOS_TEST(raw_commands_pass),
-        QOS_TEST(a_setting_without_rates_lets_all_out),
-        QOS_TEST(equal_weights_share_equally),
-        QOS_TEST(weights_share_in_proportion),
-        QOS_TEST(the_lightest_is_not_starved),
-        QOS_TEST(light_volumes_use_a_free_disk),
-        QOS_TEST(rates_and_disks_agree),
-        QOS_TEST(refuses_bad_settings),
-        QOS_TEST(rates_are_in_nobodys_way),
-        QOS_TEST(waiting_is_told),
+        QOS_TEST(unlimited_volumes_pass),      QOS_TEST(operations_keep_their_rate),
+        QOS_TEST(bytes_keep_their_rate),       QOS_TEST(volumes_are_apart),
+        QOS_TEST(bursts_pass_at_once),         QOS_TEST(order_is_kept),
+        QOS_TEST(raw_commands_pass),           QOS_TEST(a_setting_without_rates_lets_all_out),
+        QOS_TEST(equal_weights_share_equally), QOS_TEST(weights_share_in_proportion),
+        QOS_TEST(the_lightest_is_not_starved), QOS_TEST(light_volumes_use_a_free_disk),
+        QOS_TEST(rates_and_disks_agree),       QOS_TEST(refuses_bad_settings),
+        QOS_TEST(rates_are_in_nobodys_way),    QOS_TEST(waiting_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
