@@ -356,7 +356,11 @@ static int wrap(struct block_file file, const char *path, struct block_backend *
     opened->base.ops = &backend_file;
     opened->file = file;
     snprintf(opened->path, sizeof opened->path, "%s", path);
-    int result = io_uring_queue_init(RING_ENTRIES, &opened->ring, 0);
+    /* Who polls is not to be interrupted for what it will find anyway; kernels before 5.19 do not know that. */
+    int result =
+        io_uring_queue_init(RING_ENTRIES, &opened->ring, IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG);
+    if (result == -EINVAL)
+        result = io_uring_queue_init(RING_ENTRIES, &opened->ring, 0);
     opened->ring_open = result == 0;
     if (result) {
         file_close(&opened->base);

@@ -306,7 +306,8 @@ static void refuses_bad_settings(void **context)
     assert_int_equal(entry.status, STATUS_BAD_OPCODE);
 }
 
-/* A volume that waits for its rates keeps nobody from a disk that has room: commands of others pass in the same tick. */
+/* A volume that waits for its rates keeps nobody from a disk that has room: commands of others pass in the same tick.
+ */
 static void rates_are_in_nobodys_way(void **context)
 {
     struct world *world = *context;
