@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* memory: bytes in a memfd, zeros at first, gone when it is closed. The card moves data between it and guests itself.
+/*
+ * memory: bytes in a memfd, zeros at first, gone when it is closed. The card moves data between it and guests itself.
+ * memory:huge takes them from the host's reserved huge pages: random reads then do not wait for the page tables.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +12,10 @@
 
 #include "runtime/block/backend.h"
 
-#define MEMORY_PAGE 4096u
+#define MEMORY_PAGE      4096u
+#define MEMORY_PAGE_HUGE (2u << 20)
+/* MFD_HUGE_2MB of linux/memfd.h, which does not go with sys/mman.h. */
+#define MEMORY_HUGE_FLAG (21u << MAP_HUGE_SHIFT)
 /* From here on pages are given back and made anew; below it writing zeros is quicker. */
 #define MEMORY_PUNCH_BYTES (256u << 10)
 
@@ -19,23 +24,30 @@ struct memory_backend {
     int fd;
     uint8_t *memory;
     uint64_t bytes, mapped;
+    uint32_t page;
 };
 
-static uint64_t whole_pages(uint64_t bytes)
+static uint64_t whole_pages(const struct memory_backend *memory, uint64_t bytes)
 {
-    return (bytes + MEMORY_PAGE - 1) / MEMORY_PAGE * MEMORY_PAGE;
+    return (bytes + memory->page - 1) / memory->page * memory->page;
 }
 
 static int resize_memory(struct memory_backend *memory, uint64_t bytes, struct cipu_error *error)
 {
-    uint64_t mapped = whole_pages(bytes);
+    bool huge = memory->page == MEMORY_PAGE_HUGE;
+    uint64_t mapped = whole_pages(memory, bytes);
     if (mapped < bytes || mapped > INT64_MAX)
         return cipu_fail(error, -EFBIG, "memory: %llu bytes are too many", (unsigned long long)bytes);
+    if (huge && mapped != bytes)
+        return cipu_fail(error, -EINVAL, "memory:huge: found a size of %llu bytes, expected a multiple of 2 MiB",
+                         (unsigned long long)bytes);
     if (ftruncate(memory->fd, (off_t)mapped) < 0)
         return cipu_fail(error, -errno, "memory: %llu bytes: %s", (unsigned long long)bytes, strerror(errno));
-    void *place = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memory->fd, 0);
+    /* Huge pages are reserved, so that none is missing when it is touched. */
+    void *place = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED | (huge ? 0 : MAP_NORESERVE), memory->fd, 0);
     if (place == MAP_FAILED)
-        return cipu_fail(error, -errno, "memory: mmap of %llu bytes: %s", (unsigned long long)bytes, strerror(errno));
+        return cipu_fail(error, -errno, "memory: mmap of %llu bytes: %s%s", (unsigned long long)bytes, strerror(errno),
+                         huge ? " (are there as many huge pages free in /proc/meminfo?)" : "");
     if (memory->memory)
         munmap(memory->memory, memory->mapped);
     memory->memory = place;
@@ -57,8 +69,9 @@ static void memory_close(struct block_backend *backend)
 static int memory_open(const char *rest, const struct backend_options *options, struct block_backend **backend,
                        struct cipu_error *error)
 {
-    if (rest[0])
-        return cipu_fail(error, -EINVAL, "found \"memory:%.48s\", expected memory: alone", rest);
+    bool huge = strcmp(rest, "huge") == 0;
+    if (rest[0] && !huge)
+        return cipu_fail(error, -EINVAL, "found \"memory:%.48s\", expected memory: or memory:huge", rest);
     if (options->bytes < 512)
         return cipu_fail(error, -EINVAL, "memory: found a size of %llu bytes, expected at least 512",
                          (unsigned long long)options->bytes);
@@ -66,7 +79,9 @@ static int memory_open(const char *rest, const struct backend_options *options, 
     if (!memory)
         return cipu_fail(error, -ENOMEM, "memory: no memory");
     memory->base.ops = &backend_memory;
-    memory->fd = memfd_create("cipu-volume", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    memory->page = huge ? MEMORY_PAGE_HUGE : MEMORY_PAGE;
+    memory->fd =
+        memfd_create("cipu-volume", MFD_CLOEXEC | MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB | MEMORY_HUGE_FLAG : 0));
     int result = memory->fd < 0 ? cipu_fail(error, -errno, "memory: memfd_create: %s", strerror(errno)) : 0;
     if (!result)
         result = resize_memory(memory, options->bytes / 512 * 512, error);
@@ -87,8 +102,8 @@ static void memory_info(const struct block_backend *backend, struct backend_info
 
 static int zero(struct memory_backend *memory, uint64_t offset, uint64_t length, bool unmap)
 {
-    uint64_t begin = whole_pages(offset), end = (offset + length) / MEMORY_PAGE * MEMORY_PAGE;
-    if (!unmap || length < MEMORY_PUNCH_BYTES ||
+    uint64_t begin = whole_pages(memory, offset), end = (offset + length) / memory->page * memory->page;
+    if (!unmap || length < MEMORY_PUNCH_BYTES || begin >= end ||
         fallocate(memory->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)begin, (off_t)(end - begin)) < 0) {
         memset(memory->memory + offset, 0, length);
         return 0;

@@ -204,6 +204,40 @@ static void test_memory(void **state)
     backend->ops->close(backend);
 }
 
+/* Sets how many huge pages the host has, and returns how many it had; -1 when that is not ours to say. */
+static long set_huge_pages(long count)
+{
+    FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "r+");
+    long before = -1;
+    if (file && (fscanf(file, "%ld", &before) != 1 || fseek(file, 0, SEEK_SET) || fprintf(file, "%ld\n", count) < 0))
+        before = -1;
+    if (file && fclose(file))
+        before = -1;
+    return before;
+}
+
+/* With huge pages as without; where there are none, it says what is missing. */
+static void test_huge_pages(void **state)
+{
+    (void)state;
+    const struct backend_options odd = {.bytes = BYTES + 4096}, whole = {.bytes = BYTES};
+    struct block_backend *backend;
+    struct cipu_error error = {""};
+    assert_int_equal(open_fails("memory:huge", &odd, "multiple of 2 MiB"), -EINVAL);
+    assert_int_equal(open_fails("memory:hug", &odd, "memory:huge"), -EINVAL);
+    long before = set_huge_pages(8);
+    int result = backend_open("memory:huge", &whole, &backend, &error);
+    if (result == 0) {
+        random_operations(backend, true, 3000);
+        backend->ops->close(backend);
+    } else {
+        assert_int_equal(result, -ENOMEM);
+        assert_non_null(strstr(error.text, "huge pages"));
+    }
+    if (before >= 0)
+        set_huge_pages(before);
+}
+
 /* On a file system in memory, which has no direct access, and on the one of the working directory. */
 static void test_files(void **state)
 {
@@ -629,6 +663,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_huge_pages),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_encrypted),
         cmocka_unit_test(test_file_again),
