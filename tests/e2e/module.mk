@@ -11,7 +11,7 @@ $(eval $(call script_test,tests/e2e/test_hostile.sh,$(E2E_DEPS)))
 # Block devices. The guests' work is the same under sanitizers, where the hostile driver and the units' tests say more.
 ifeq ($(VARIANT),release)
 $(foreach job,nvme_guest nvme_manage nvme_share nvme_multipath block_resize block_frontends,$(eval $(call script_test,tests/e2e/test_$(job).sh,$(E2E_DEPS))))
-$(eval $(call program,power_cut,tests/e2e/power_cut.c,cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
+$(eval $(call program,power_cut,tests/e2e/power_cut.c tests/e2e/killed_daemon.c,cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
 $(eval $(call script_test,tests/e2e/test_power_cut.sh,all))
 $(eval $(call program,overtake,tests/e2e/overtake.c,cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
 $(eval $(call script_test,tests/e2e/test_overtake.sh,all))
@@ -20,7 +20,7 @@ ifneq ($(BOOT_TEST),)
 $(eval $(call script_test,tests/e2e/test_boot_disk.sh,$(B)/bin/cipud $(B)/bin/cipu $(QEMU)))
 endif
 endif
-$(eval $(call program,namespace_cut,tests/e2e/namespace_cut.c,cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
+$(eval $(call program,namespace_cut,tests/e2e/namespace_cut.c tests/e2e/killed_daemon.c,cipu-test-peers cipu-frontend cipu-device cipu-driver,-ljansson -lpcap))
 # Guests and the operator on threads of their own: also under the sanitizer of threads.
 $(eval $(call script_test,tests/e2e/test_namespace_cut.sh,all,release tsan))
 HOSTILE_NVME_SOURCES := $(addprefix tests/e2e/,hostile_nvme.c nvme_attacker.c nvme_attacks.c nvme_matrix.c)

@@ -9,16 +9,13 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "runtime/device/nvme_spec.h"
-#include "tests/peers/nvme_initiator.h"
+#include "tests/e2e/killed_daemon.h"
 
 #define NAMESPACES   16u
 #define EXTENT       (UINT64_C(4) << 20)
@@ -26,8 +23,6 @@
 #define MEMORY_BYTES (4u << 20)
 #define KILL_US_MOST 20000u
 #define CHANGES_MOST 6u
-
-extern char **environ;
 
 enum work { MAKE, ATTACH, DETACH, DELETE, WORKS };
 
@@ -39,65 +34,25 @@ struct namespace
 };
 
 struct cut {
-    const char *daemon, *config, *socket;
+    struct killed_daemon daemon;
     uint64_t capacity;
-    pid_t process;
-    struct vfio_user_client *client;
-    struct nvme_initiator initiator;
     struct namespace namespaces[NAMESPACES + 1]; /* by id */
     uint8_t *page;                               /* the guest's */
     uint64_t address;
-    uint64_t random, stamps, done, refused, cut_short;
+    uint64_t stamps, done, refused, cut_short;
     enum work work; /* under way when the daemon was killed */
     uint32_t nsid;
     bool under_way;
 };
 
-static uint32_t random_below(struct cut *cut, uint32_t below)
-{
-    cut->random ^= cut->random << 13;
-    cut->random ^= cut->random >> 7;
-    cut->random ^= cut->random << 17;
-    return (uint32_t)((cut->random >> 32) * below >> 32);
-}
-
-static uint64_t now_us(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
-}
-
 static int start(struct cut *cut)
 {
-    char *const arguments[] = {(char *)(uintptr_t)cut->daemon, "--config", (char *)(uintptr_t)cut->config, NULL};
-    uint8_t *memory;
-    if (posix_spawn(&cut->process, cut->daemon, NULL, NULL, arguments, environ) != 0)
-        return -ENOENT;
-    int result = vfio_user_client_connect(cut->socket, CLIENT_VERSION_JSON, &cut->client);
-    if (result == 0)
-        result = vfio_user_client_memory(cut->client, CLIENT_MEMORY_SHARED, 0, MEMORY_BYTES, &memory);
-    if (result == 0)
-        result = nvme_initiator_open(&cut->initiator, cut->client, memory, 0, MEMORY_BYTES);
-    if (result == 0)
-        result = nvme_initiator_enable(&cut->initiator, 32);
-    if (result == 0)
-        result = nvme_initiator_pair(&cut->initiator, 1, 16);
+    int result = killed_daemon_start(&cut->daemon, MEMORY_BYTES, 16);
     if (result == 0) {
-        cut->page = nvme_initiator_alloc(&cut->initiator, 1, &cut->address);
+        cut->page = nvme_initiator_alloc(&cut->daemon.initiator, 1, &cut->address);
         result = cut->page ? 0 : -ENOMEM;
     }
     return result;
-}
-
-static void stop(struct cut *cut)
-{
-    int status;
-    kill(cut->process, SIGKILL);
-    waitpid(cut->process, &status, 0);
-    nvme_initiator_close(&cut->initiator);
-    vfio_user_client_close(cut->client);
-    cut->client = NULL;
 }
 
 static int wrong(const char *what, uint32_t nsid, uint64_t found, uint64_t expected)
@@ -113,7 +68,7 @@ static int identify(struct cut *cut, uint32_t cns, uint32_t nsid, void *to)
 {
     struct nvme_command command = {.opcode = NVME_ADMIN_IDENTIFY, .namespace_id = nsid, .dword10 = cns};
     struct nvme_completion completion;
-    int result = nvme_initiator_admin(&cut->initiator, &command, to, PAGE, false, &completion);
+    int result = nvme_initiator_admin(&cut->daemon.initiator, &command, to, PAGE, false, &completion);
     return result == 0 && completion.status >> 1 ? -EIO : result;
 }
 
@@ -135,7 +90,7 @@ static int first_block(struct cut *cut, uint32_t nsid, uint8_t opcode)
     struct nvme_command command = {
         .opcode = opcode, .namespace_id = nsid, .prp1 = cut->address, .dword12 = opcode == NVME_WRITE ? NVME_FUA : 0};
     struct nvme_completion completion;
-    int result = nvme_initiator_execute(&cut->initiator, &cut->initiator.pairs[1], &command, &completion);
+    int result = nvme_initiator_execute(&cut->daemon.initiator, &cut->daemon.initiator.pairs[1], &command, &completion);
     return result == 0 && completion.status >> 1 ? -EIO : result;
 }
 
@@ -220,7 +175,7 @@ static struct nvme_command prepare(struct cut *cut, uint64_t *bytes)
     memset(cut->page, 0, PAGE);
     if (cut->work == MAKE) {
         struct nvme_identify_namespace *wanted = (struct nvme_identify_namespace *)cut->page;
-        *bytes = 512 * (uint64_t)(1 + random_below(cut, 3 * EXTENT / 512));
+        *bytes = 512 * (uint64_t)(1 + killed_daemon_random(&cut->daemon, 3 * EXTENT / 512));
         wanted->size = wanted->capacity = *bytes / 512;
     } else if (cut->work != DELETE) {
         const uint16_t controllers[2] = {1, 0};
@@ -267,20 +222,20 @@ static int succeeded(struct cut *cut, uint32_t result, uint64_t bytes)
 static const struct nvme_completion *await(struct nvme_pair *pair, uint64_t end)
 {
     const struct nvme_completion *completion;
-    while (!(completion = nvme_initiator_next(pair)) && now_us() < end)
+    while (!(completion = nvme_initiator_next(pair)) && killed_daemon_now_us() < end)
         usleep(50);
     return completion;
 }
 
 static int change(struct cut *cut, uint64_t end)
 {
-    struct nvme_pair *pair = &cut->initiator.pairs[0];
+    struct nvme_pair *pair = &cut->daemon.initiator.pairs[0];
     uint64_t bytes = 0;
     uint32_t tail = pair->tail, head = pair->head;
     struct nvme_command command = prepare(cut, &bytes);
     cut->under_way = true;
     nvme_initiator_put(pair, &command);
-    nvme_initiator_submitted(&cut->initiator, pair, tail);
+    nvme_initiator_submitted(&cut->daemon.initiator, pair, tail);
     const struct nvme_completion *completion = await(pair, end);
     if (!completion) {
         cut->cut_short++;
@@ -289,7 +244,7 @@ static int change(struct cut *cut, uint64_t end)
     uint16_t status = completion->status >> 1 & 0x7ff;
     uint32_t result = (uint32_t)completion->result;
     nvme_initiator_skip(pair);
-    nvme_initiator_taken(&cut->initiator, pair, head);
+    nvme_initiator_taken(&cut->daemon.initiator, pair, head);
     cut->under_way = false;
     if (status == NVME_INSUFFICIENT_CAPACITY || status == NVME_NAMESPACE_IDENTIFIER_UNAVAILABLE) {
         cut->refused++;
@@ -301,11 +256,11 @@ static int change(struct cut *cut, uint64_t end)
 /* What makes sense for a namespace as it is. */
 static void choose(struct cut *cut)
 {
-    cut->nsid = 1 + random_below(cut, NAMESPACES);
+    cut->nsid = 1 + killed_daemon_random(&cut->daemon, NAMESPACES);
     const struct namespace *namespace = &cut->namespaces[cut->nsid];
-    if (!namespace->there || random_below(cut, 8) == 0)
+    if (!namespace->there || killed_daemon_random(&cut->daemon, 8) == 0)
         cut->work = MAKE;
-    else if (random_below(cut, 3) == 0)
+    else if (killed_daemon_random(&cut->daemon, 3) == 0)
         cut->work = DELETE;
     else
         cut->work = namespace->attached ? DETACH : ATTACH;
@@ -314,22 +269,22 @@ static void choose(struct cut *cut)
 /* A few changes, and then one that is cut short, or not. */
 static int change_until_killed(struct cut *cut)
 {
-    unsigned whole = random_below(cut, CHANGES_MOST);
+    unsigned whole = killed_daemon_random(&cut->daemon, CHANGES_MOST);
     int result = 0;
     for (unsigned i = 0; i <= whole && !cut->under_way && result == 0; i++) {
-        uint64_t patience = i < whole ? 10000000 : random_below(cut, KILL_US_MOST);
+        uint64_t patience = i < whole ? 10000000 : killed_daemon_random(&cut->daemon, KILL_US_MOST);
         choose(cut);
-        result = change(cut, now_us() + patience);
+        result = change(cut, killed_daemon_now_us() + patience);
     }
     return result;
 }
 
 int main(int argc, char **argv)
 {
-    static struct cut cut = {.random = 88172645463325252u};
+    static struct cut cut = {.daemon.random = 88172645463325252u};
     if (argc != 6)
         return fputs("usage: namespace_cut CIPUD CONFIG SOCKET ROUNDS CAPACITY\n", stderr), 2;
-    cut.daemon = argv[1], cut.config = argv[2], cut.socket = argv[3];
+    cut.daemon.path = argv[1], cut.daemon.config = argv[2], cut.daemon.socket = argv[3];
     cut.capacity = strtoull(argv[5], NULL, 10);
     unsigned long rounds = strtoul(argv[4], NULL, 10), round = 0;
     int result = 0;
@@ -339,8 +294,8 @@ int main(int argc, char **argv)
             result = check(&cut);
         if (result == 0)
             result = change_until_killed(&cut);
-        if (cut.client)
-            stop(&cut);
+        if (cut.daemon.client)
+            killed_daemon_kill(&cut.daemon);
     }
     if (result < 0)
         fprintf(stderr, "namespace_cut: round %lu: %s\n", round, strerror(-result));

@@ -8,15 +8,12 @@
  * usage: power_cut CIPUD CONFIG SOCKET ROUNDS
  */
 #include <errno.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/peers/nvme_initiator.h"
+#include "tests/e2e/killed_daemon.h"
 
 #define NAMESPACES   3u
 #define BLOCKS       256u /* of a namespace that are written */
@@ -26,8 +23,6 @@
 #define ENTRIES      64u
 #define MEMORY_BYTES (4u << 20)
 #define KILL_MS_MOST 30u
-
-extern char **environ;
 
 struct block_log {
     uint64_t submitted, acknowledged; /* numbers of writes; 0 = none */
@@ -42,60 +37,21 @@ struct place {
 };
 
 struct cut {
-    const char *daemon, *config, *socket;
-    pid_t process;
-    struct vfio_user_client *client;
-    struct nvme_initiator initiator;
+    struct killed_daemon daemon;
     struct place places[DEPTH];
     struct block_log log[NAMESPACES][BLOCKS];
-    uint64_t next, random, acknowledged, checked, flushes;
+    uint64_t next, acknowledged, checked, flushes;
 };
-
-static uint32_t random_below(struct cut *cut, uint32_t below)
-{
-    cut->random ^= cut->random << 13;
-    cut->random ^= cut->random >> 7;
-    cut->random ^= cut->random << 17;
-    return (uint32_t)((cut->random >> 32) * below >> 32);
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
 
 static int start(struct cut *cut)
 {
-    char *const arguments[] = {(char *)(uintptr_t)cut->daemon, "--config", (char *)(uintptr_t)cut->config, NULL};
-    uint8_t *memory;
-    if (posix_spawn(&cut->process, cut->daemon, NULL, NULL, arguments, environ) != 0)
-        return -ENOENT;
-    int result = vfio_user_client_connect(cut->socket, CLIENT_VERSION_JSON, &cut->client);
-    if (result == 0)
-        result = vfio_user_client_memory(cut->client, CLIENT_MEMORY_SHARED, 0, MEMORY_BYTES, &memory);
-    if (result == 0)
-        result = nvme_initiator_open(&cut->initiator, cut->client, memory, 0, MEMORY_BYTES);
-    if (result == 0)
-        result = nvme_initiator_enable(&cut->initiator, 32);
-    if (result == 0)
-        result = nvme_initiator_pair(&cut->initiator, 1, ENTRIES);
+    int result = killed_daemon_start(&cut->daemon, MEMORY_BYTES, ENTRIES);
     for (unsigned i = 0; i < DEPTH && result == 0; i++) {
         cut->places[i] = (struct place){0};
-        cut->places[i].bytes = nvme_initiator_alloc(&cut->initiator, 1, &cut->places[i].address);
+        cut->places[i].bytes = nvme_initiator_alloc(&cut->daemon.initiator, 1, &cut->places[i].address);
         result = cut->places[i].bytes ? 0 : -ENOMEM;
     }
     return result;
-}
-
-static void stop(struct cut *cut)
-{
-    int status;
-    kill(cut->process, SIGKILL);
-    waitpid(cut->process, &status, 0);
-    nvme_initiator_close(&cut->initiator);
-    vfio_user_client_close(cut->client);
 }
 
 static bool is_in_flight(const struct cut *cut, uint32_t namespace_id, uint32_t block)
@@ -110,10 +66,11 @@ static bool is_in_flight(const struct cut *cut, uint32_t namespace_id, uint32_t 
 static void submit(struct cut *cut, unsigned slot)
 {
     struct place *place = &cut->places[slot];
-    struct nvme_pair *pair = &cut->initiator.pairs[1];
-    uint32_t namespace_id = 1 + random_below(cut, NAMESPACES), block = random_below(cut, BLOCKS), tail = pair->tail;
+    struct nvme_pair *pair = &cut->daemon.initiator.pairs[1];
+    uint32_t namespace_id = 1 + killed_daemon_random(&cut->daemon, NAMESPACES),
+             block = killed_daemon_random(&cut->daemon, BLOCKS), tail = pair->tail;
     struct nvme_command command = {.identifier = (uint16_t)slot, .namespace_id = namespace_id};
-    if (random_below(cut, 20) == 0) {
+    if (killed_daemon_random(&cut->daemon, 20) == 0) {
         command.opcode = NVME_FLUSH;
         *place = (struct place){true, 0, 0, 0, place->address, place->bytes};
         cut->flushes++;
@@ -132,15 +89,15 @@ static void submit(struct cut *cut, unsigned slot)
         command.opcode = NVME_WRITE;
         command.prp1 = place->address;
         command.dword10 = block * SECTORS;
-        command.dword12 = SECTORS - 1 + (random_below(cut, 4) == 0 ? NVME_FUA : 0);
+        command.dword12 = SECTORS - 1 + (killed_daemon_random(&cut->daemon, 4) == 0 ? NVME_FUA : 0);
     }
     nvme_initiator_put(pair, &command);
-    nvme_initiator_submitted(&cut->initiator, pair, tail);
+    nvme_initiator_submitted(&cut->daemon.initiator, pair, tail);
 }
 
 static int take_completions(struct cut *cut)
 {
-    struct nvme_pair *pair = &cut->initiator.pairs[1];
+    struct nvme_pair *pair = &cut->daemon.initiator.pairs[1];
     const struct nvme_completion *completion;
     while ((completion = nvme_initiator_next(pair)) != NULL) {
         struct place *place = &cut->places[completion->identifier % DEPTH];
@@ -153,7 +110,7 @@ static int take_completions(struct cut *cut)
         }
         place->busy = false;
         nvme_initiator_skip(pair);
-        nvme_initiator_taken(&cut->initiator, pair, head);
+        nvme_initiator_taken(&cut->daemon.initiator, pair, head);
     }
     return 0;
 }
@@ -161,7 +118,7 @@ static int take_completions(struct cut *cut)
 /* Until the instant at which the daemon is killed. */
 static int write_for(struct cut *cut, uint64_t milliseconds)
 {
-    for (uint64_t end = now_ms() + milliseconds; now_ms() < end;) {
+    for (uint64_t end = killed_daemon_now_us() + milliseconds * 1000; killed_daemon_now_us() < end;) {
         for (unsigned slot = 0; slot < DEPTH; slot++)
             if (!cut->places[slot].busy)
                 submit(cut, slot);
@@ -212,7 +169,8 @@ static int check(struct cut *cut, bool all)
             struct block_log *log = &cut->log[namespace_id - 1][block];
             if (!log->submitted || !(all || log->touched))
                 continue;
-            int result = nvme_initiator_execute(&cut->initiator, &cut->initiator.pairs[1], &command, &completion);
+            int result =
+                nvme_initiator_execute(&cut->daemon.initiator, &cut->daemon.initiator.pairs[1], &command, &completion);
             if (result == 0 && completion.status >> 1 != 0)
                 result = -EIO;
             if (result == 0)
@@ -229,10 +187,10 @@ static int check(struct cut *cut, bool all)
 
 int main(int argc, char **argv)
 {
-    static struct cut cut = {.random = 88172645463325252u};
+    static struct cut cut = {.daemon.random = 88172645463325252u};
     if (argc != 5)
         return fputs("usage: power_cut CIPUD CONFIG SOCKET ROUNDS\n", stderr), 2;
-    cut.daemon = argv[1], cut.config = argv[2], cut.socket = argv[3];
+    cut.daemon.path = argv[1], cut.daemon.config = argv[2], cut.daemon.socket = argv[3];
     unsigned long rounds = strtoul(argv[4], NULL, 10), round = 0;
     int result = 0;
     for (; round < rounds && result == 0; round++) {
@@ -240,10 +198,9 @@ int main(int argc, char **argv)
         if (result == 0)
             result = check(&cut, round % 20 == 0 || round + 1 == rounds);
         if (result == 0)
-            result = write_for(&cut, random_below(&cut, KILL_MS_MOST));
-        if (cut.client)
-            stop(&cut);
-        cut.client = NULL;
+            result = write_for(&cut, killed_daemon_random(&cut.daemon, KILL_MS_MOST));
+        if (cut.daemon.client)
+            killed_daemon_kill(&cut.daemon);
     }
     if (result < 0)
         fprintf(stderr, "power_cut: round %lu: %s\n", round, strerror(-result));
