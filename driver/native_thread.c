@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "driver/cpu_pause.h"
 #include "driver/native.h"
 
 #define SEEN_ASLEEP             UINT64_MAX
@@ -160,6 +161,7 @@ static void *run(void *argument)
             idle_since = 0;
             continue;
         }
+        cpu_pause();
         if (card->poll_always)
             continue;
         uint64_t time = now(CLOCK_MONOTONIC);
