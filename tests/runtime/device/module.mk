@@ -5,7 +5,7 @@ $(eval $(call program,serve-virtio-net,tests/runtime/device/serve_virtio_net.c,$
 $(foreach name,virtio_net_traffic virtio_net_control virtio_pci,$(eval $(call test,test-$(subst _,-,$(name)), \
     tests/runtime/device/test_$(name).c tests/runtime/device/reflecting_card.c,$(DEVICE_TEST_LIBS),$(DEVICE_TEST_LDLIBS))))
 $(eval $(call test,test-guest-memory,tests/runtime/device/test_guest_memory.c,cipu-device cipu-driver,-lpcap))
-$(foreach name,nvme_controller nvme_admin nvme_io nvme_shared,$(eval $(call test,test-$(subst _,-,$(name)), \
+$(foreach name,nvme_controller nvme_admin nvme_erase nvme_io nvme_shared nvme_owned,$(eval $(call test,test-$(subst _,-,$(name)), \
     tests/runtime/device/test_$(name).c tests/runtime/device/nvme_bench.c,cipu-device cipu-driver,-lpcap)))
 $(eval $(call serial_test,test-nvme-reservation,tests/runtime/device/test_nvme_reservation.c,cipu-device cipu-driver,-lpcap))
 # virtio-blk in front of the real block engine; the card is a few hundred lines of C in place of driver/'s.
