@@ -159,9 +159,10 @@ static int open_backend(struct block_volume *volume, struct cipu_error *error)
         .read_only = settings->read_only,
         .disks = volume->engine->disks,
     };
-    int result = backend_open(settings->backend, &options, &volume->backend, error);
+    struct cipu_error reason = {""};
+    int result = backend_open(settings->backend, &options, &volume->backend, &reason);
     if (result || !volume->backend)
-        return result ? result : -EINVAL;
+        return cipu_fail(error, result ? result : -EINVAL, "volume %.63s: %s", settings->name, reason.text);
     const struct backend_ops *ops = volume->backend->ops;
     const struct block_pool *pool = &volume->engine->pool;
     ops->info(volume->backend, &volume->info);
